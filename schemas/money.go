@@ -1,0 +1,73 @@
+package schemas
+
+import (
+	"fmt"
+
+	"github.com/shopspring/decimal"
+)
+
+// MoneyScale is the number of decimals on the wire: enough for every ISO 4217 exponent (0 to 4).
+const MoneyScale = 4
+
+// moneyLimit is the first amount that decimal(20,4) cannot hold.
+var moneyLimit = decimal.New(1, 16)
+
+// String is "12.50 EUR": at least the currency's own decimals, never fewer than the amount has.
+func (m *Money) String() string {
+	return m.Amount.StringFixed(max(exponent(m.Currency), -m.Amount.Exponent())) + " " + m.Currency
+}
+
+// NewMoney parses an amount in major units ("12.50") of a currency. The amount must fit decimal(20,4) and have no more
+// decimals than the currency; what does not is an error, never rounded.
+func NewMoney(amount, currency string) (*Money, error) {
+	d, err := decimal.NewFromString(amount)
+	if err != nil {
+		return nil, fmt.Errorf("amount %q is not a decimal", amount)
+	}
+	m := &Money{Amount: d, Currency: currency}
+	if err := CheckMoney(m); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// NewMinorMoney is an amount in the currency's minor units, as Stripe and Adyen send it: 1250 EUR is 12.50, 1250 JPY is
+// 1250, 1250 KWD is 1.250.
+func NewMinorMoney(minor int64, currency string) (*Money, error) {
+	m := &Money{Amount: decimal.New(minor, -exponent(currency)), Currency: currency}
+	if err := CheckMoney(m); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// CheckMoney tells whether the amount can be carried without loss: a three-letter upper-case currency, at most 4
+// decimals that are not zero, less than 10^16. goavro would truncate what does not fit.
+func CheckMoney(m *Money) error {
+	if len(m.Currency) != 3 || m.Currency[0] < 'A' || m.Currency[0] > 'Z' || m.Currency[1] < 'A' || m.Currency[1] > 'Z' || m.Currency[2] < 'A' || m.Currency[2] > 'Z' {
+		return fmt.Errorf("currency %q is not an ISO 4217 code", m.Currency)
+	}
+	if !m.Amount.Truncate(exponent(m.Currency)).Equal(m.Amount) {
+		return fmt.Errorf("amount %s has more decimals than %s has (%d)", m.Amount, m.Currency, exponent(m.Currency))
+	}
+	if m.Amount.Abs().GreaterThanOrEqual(moneyLimit) {
+		return fmt.Errorf("amount %s does not fit decimal(20,4)", m.Amount)
+	}
+	return nil
+}
+
+// exponents lists the currencies whose minor unit is not 1/100. Source: ISO 4217 list one (2026).
+var exponents = map[string]int32{
+	"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0,
+	"UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+	"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
+	"CLF": 4, "UYW": 4,
+}
+
+// exponent is the number of decimals of the currency's minor unit.
+func exponent(currency string) int32 {
+	if e, ok := exponents[currency]; ok {
+		return e
+	}
+	return 2
+}

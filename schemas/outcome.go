@@ -1,0 +1,180 @@
+package schemas
+
+import "time"
+
+// Kind is what became of an event in an integration. Parked is the only kind that is not final.
+type Kind string
+
+// The kinds, as the state diagram of package consumers draws them.
+const (
+	Duplicate   Kind = "duplicate"    // the event or its business fact was finished before: no call
+	Withheld    Kind = "withheld"     // by rule: not subscribed, not the owner's, only a prerequisite, nothing to undo
+	Superseded  Kind = "superseded"   // a newer version or a cancelling event made it pointless
+	Expired     Kind = "expired"      // too old to do any good
+	Delivered   Kind = "delivered"    // the downstream said yes
+	AlreadyDone Kind = "already_done" // the downstream said it had it
+	Rejected    Kind = "rejected"     // the business said no, and the integration declares that as final
+	Parked      Kind = "parked"       // kept durably, waits for an event, a time or a person
+	Discarded   Kind = "discarded"    // a person decided so, with a reason
+)
+
+// Kinds lists every kind, in the order of the Avro enum.
+var Kinds = []Kind{Duplicate, Withheld, Superseded, Expired, Delivered, AlreadyDone, Rejected, Parked, Discarded}
+
+// Final tells whether no other outcome of the same event in the same integration follows.
+func (k Kind) Final() bool { return k != Parked }
+
+// Reason is a stable word for why; Detail of the outcome says it for this event.
+type Reason string
+
+// The reasons of outcomes and of parked records.
+const (
+	ReasonNone           Reason = ""
+	ReasonSameEvent      Reason = "same_event"        // duplicate: this event id was finished before
+	ReasonSameBusiness   Reason = "same_business"     // duplicate: another event id, the same business fact
+	ReasonOnce           Reason = "once"              // duplicate: the operation was done for this order already
+	ReasonNotSubscribed  Reason = "not_subscribed"    // withheld
+	ReasonNotOwner       Reason = "not_owner"         // withheld: no field of it is the speaking system's
+	ReasonPrerequisite   Reason = "prerequisite_only" // withheld: noted, another event waits for it
+	ReasonNothingToUndo  Reason = "nothing_to_undo"   // withheld
+	ReasonStale          Reason = "stale"             // superseded by a newer version
+	ReasonCancelled      Reason = "cancelled"         // superseded by a cancelling event
+	ReasonTooOld         Reason = "too_old"           // expired
+	ReasonNeeds          Reason = "needs"             // parked: a prerequisite has not come
+	ReasonBehind         Reason = "behind"            // parked: an earlier event of the order is parked
+	ReasonRetryExhausted Reason = "retry_exhausted"   // parked
+	ReasonBusinessNo     Reason = "business_no"       // parked or rejected: the downstream refused it
+	ReasonUnknown        Reason = "unknown"           // parked: the effect of a call is unknown and may not be repeated
+	ReasonContract       Reason = "contract"          // parked: an answer outside the declared contract
+	ReasonPoison         Reason = "poison"            // parked: the bytes do not decode
+	ReasonMapping        Reason = "mapping"           // parked: the event does not fill the request
+	ReasonMissingKey     Reason = "missing_key"       // parked: a record without key
+	ReasonOperator       Reason = "operator"          // discarded
+)
+
+// Attempt is one delivery: one call and what came back.
+type Attempt struct {
+	At     time.Time
+	TookMS int64
+	Status int    // HTTP status; 0 when no answer came
+	Class  string // deliver.Class of the answer
+	Detail string // answer excerpt or transport error; holds no secret
+}
+
+// Outcome is the record of the reconciliation topic: what became of one event in one integration.
+type Outcome struct {
+	Integration    string
+	EventID        EventID
+	EventType      EventType
+	OrderID        string // the record key of the event
+	Kind           Kind
+	Reason         Reason
+	Detail         string
+	Operation      string   // the business step it belonged to; empty when none
+	WithheldFields []string // fields of the event that were not sent, as they are not the speaker's to write
+	IdempotencyKey string   // empty when no call was made
+	Reference      string   // the downstream's own id of what it made, where its answer names one
+	Attempts       []Attempt
+	EventTime      time.Time  // of the event, source clock
+	IngestedAt     time.Time  // of the event, our clock
+	At             time.Time  // of the outcome, our clock
+	Until          *time.Time // of a parked event: when it becomes a person's
+	Topic          string     // where the event was read
+	Partition      int32
+	Offset         int64
+	Instance       string // the process that says so
+	TraceParent    string // W3C context of the event; empty when none
+}
+
+// OperationState is how far an operation of an order has come in one integration.
+type OperationState string
+
+// The states of an operation in the ledger.
+const (
+	OpIntent OperationState = "intent" // durable before the call; the effect is unknown until it changes
+	OpDone   OperationState = "done"
+	OpUndone OperationState = "undone" // a later call took it back
+)
+
+// Operation is what the ledger knows of one business step of one order.
+type Operation struct {
+	Name      string
+	State     OperationState
+	EventID   EventID
+	Key       string // the Idempotency-Key of its calls
+	Version   string // source version last applied
+	Reference string
+	At        time.Time
+}
+
+// FinishedEvent is an event that needs no more handling.
+type FinishedEvent struct {
+	ID         EventID
+	BusinessID string
+	Kind       Kind
+	At         time.Time
+}
+
+// LedgerEntry is what one integration has done for one order: the value of ledger.<integration>, keyed by order.
+type LedgerEntry struct {
+	Topic      string // event topic the entry belongs to
+	TopicID    string // Kafka's id of that topic: a recreated topic makes Settled void
+	Key        string // the order (customer, item)
+	Settled    int64  // every record of this key up to this offset is finished or parked; -1 for none
+	Events     []FinishedEvent
+	Operations []Operation
+	Seen       []EventType       // types seen from their owner: what prerequisites ask for
+	OrderTotal *Money            // newest total the shop named, to tell a full refund
+	Refunds    map[string]string // refund id to amount text in OrderTotal's currency
+	UpdatedAt  time.Time
+}
+
+// ParkedRecord is an event that waits: the value of parked.<integration>.
+type ParkedRecord struct {
+	Integration string
+	EventID     EventID // for poison: topic/partition/offset
+	EventType   EventType
+	Key         string
+	Topic       string
+	Partition   int32
+	Offset      int64
+	Headers     map[string]string
+	Value       []byte // the record's bytes as read
+	Reason      Reason
+	Detail      string
+	Needs       []EventType // what it waits for, with ReasonNeeds
+	Operation   string
+	Until       *time.Time // when waiting ends and a person is asked; nil: it waits for a person already
+	Attempts    []Attempt
+	Since       time.Time
+}
+
+// Quarantined is authentic input that could not be normalized, kept whole: the value of the quarantine topic.
+type Quarantined struct {
+	ID          EventID // of the delivery
+	Source      string
+	Platform    string
+	DeliveryID  string
+	Reason      string // for a person: what is wrong, where in the input, and the mend
+	Field       string // JSON path, column or header that is at fault; empty when the whole is
+	File        string // of batch input
+	Line        int64  // of batch input, 1-based; 0 when none
+	ContentType string
+	Headers     map[string]string // as received, less credentials
+	Body        []byte
+	ReceivedAt  time.Time
+}
+
+// WorkerStatus is what a running worker says of itself: the value of the status topic, keyed integration/instance.
+type WorkerStatus struct {
+	Integration string
+	Instance    string
+	State       string // running, paused, stopped
+	Circuit     string // closed, open, half_open
+	CircuitWhy  string
+	InFlight    int64
+	Parked      int64
+	Partitions  int64
+	LastSuccess *time.Time
+	At          time.Time
+}

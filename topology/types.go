@@ -1,0 +1,309 @@
+package topology
+
+import (
+	"time"
+
+	"github.com/binaryandbeyond/seam/schemas"
+)
+
+// Secret is a value that never shows: String, logs and YAML give "***". Reveal is for the one place that needs it.
+type Secret string
+
+// String is "***", or empty for the empty secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "***"
+}
+
+// GoString keeps %#v from showing the value.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText keeps encoders from showing the value.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Reveal is the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// Topology is everything that must exist for Seam to run, read from one folder of YAML files by Load.
+type Topology struct {
+	Environment  string // of topics.yaml: "development", "production"
+	Prefix       string // put before every topic, group and subject; empty for none
+	Partitions   int32  // of every topic that is keyed by order; Kafka cannot change it later without moving orders
+	Topics       []Topic
+	Teams        map[string]Team
+	Sources      []Source      // sorted by name
+	Integrations []Integration // sorted by name
+	Ownership    map[schemas.Field]Owner
+	TimeScale    float64 // every duration of the files was multiplied by this; 1 outside demos and drills
+}
+
+// Topic is one Kafka topic with Kafka's own setting names.
+type Topic struct {
+	Name       string
+	Partitions int32
+	Replicas   int16 // -1: the broker's default
+	Configs    map[string]string
+	Schema     string // .avsc of its values, registered under <topic>-value; empty for none
+}
+
+// Team is who is asked and paged.
+type Team struct {
+	Name  string `yaml:"-"`
+	Pager string `yaml:"pager"`
+	Chat  string `yaml:"chat"`
+	Hours string `yaml:"hours"`
+}
+
+// Platform is the way a source speaks; each has one file in package producers.
+type Platform string
+
+// The platforms.
+const (
+	Shopify          Platform = "shopify"
+	WooCommerce      Platform = "woocommerce"
+	Stripe           Platform = "stripe"
+	Adyen            Platform = "adyen"
+	StandardWebhooks Platform = "standardwebhooks" // the generic one: Seam's own event JSON, signed by the Standard Webhooks scheme
+	Files            Platform = "files"            // a watched folder of CSV and JSON
+	Poll             Platform = "poll"             // a platform's API asked by updated_at
+)
+
+// Source is one upstream system: sources/<name>.yaml.
+type Source struct {
+	Name     string         `yaml:"name"`
+	System   schemas.System `yaml:"system"` // whose opinion its events are; ownership.yaml's word
+	Team     string         `yaml:"team"`
+	Platform Platform       `yaml:"platform"`
+	// Secrets sign deliveries; two at once while one is rotated. Webhook platforms need at least one.
+	Secrets []Secret `yaml:"secrets"`
+	// MaxBody is the largest body or file taken, in bytes; 413 beyond. Default 1 MiB (files: 64 MiB).
+	MaxBody Bytes `yaml:"max_body"`
+	// AnswerWithin is how long the source waits for our answer; 503 goes out before. Default by platform.
+	AnswerWithin Duration `yaml:"answer_within"`
+	// Tolerance is the greatest distance of a signed timestamp from our clock. Default 5m where the scheme has one.
+	Tolerance Duration `yaml:"tolerance"`
+	// Spool true keeps deliveries on local disk while Kafka is away: for sources that never retry.
+	Spool bool `yaml:"spool"`
+	// Every is how often a folder is looked at or an API asked. Default 1m.
+	Every Duration `yaml:"every"`
+	// Overlap is how far before its last cursor a poll asks again. Default 5m.
+	Overlap Duration `yaml:"overlap"`
+	// URL is the API that a poll asks: it must answer {"orders":[...]} for ?updated_at_min=RFC3339&order=updated_at+asc&limit=N.
+	URL string `yaml:"url"`
+	// Token authenticates a poll.
+	Token Secret `yaml:"token"`
+	// Of is the webhook source (by name) whose missed deliveries a poll finds.
+	Of string `yaml:"of"`
+	// Dir is the folder a files source watches.
+	Dir string `yaml:"dir"`
+	// Files says how the files of Dir are read; the first that matches a file's name is used.
+	Files []FileFormat `yaml:"files"`
+	// Mark (file:line) is where the source was read, for errors.
+	Mark string `yaml:"-"`
+}
+
+// FileFormat says how the rows of a kind of file become events. One row is one event.
+type FileFormat struct {
+	Match    string            `yaml:"match"`    // shell pattern of the file name: "orders_*.csv"
+	Type     schemas.EventType `yaml:"type"`     // of every row, unless a Type column rule below decides
+	Format   string            `yaml:"format"`   // csv (default by ending) or json (an array of objects, or an object a line)
+	Currency string            `yaml:"currency"` // of money columns that name none
+	Zone     string            `yaml:"zone"`     // IANA zone of times without one; default UTC
+	Time     string            `yaml:"time"`     // Go layout of times that are not RFC 3339
+	// Columns maps a model field ("order.total", "order.lines.0.sku", "subject", "time", "source_version") to a column name.
+	Columns map[string]string `yaml:"columns"`
+	// Rules replace Type for rows whose column starts with a text: {column: InvoiceNo, prefix: C, type: invoice.cancelled}.
+	Rules []FileRule `yaml:"rules"`
+}
+
+// FileRule gives rows another type by the text a column starts with.
+type FileRule struct {
+	Column string            `yaml:"column"`
+	Prefix string            `yaml:"prefix"`
+	Type   schemas.EventType `yaml:"type"`
+}
+
+// Owner says whose word counts for a field.
+type Owner struct {
+	Owner       schemas.System   `yaml:"owner"`
+	Copies      []schemas.System `yaml:"copies"`
+	Tolerance   string           `yaml:"tolerance"`    // greatest difference of value that is agreement, a decimal; default 0
+	AgreeWithin Duration         `yaml:"agree_within"` // how long two systems may differ before it is a disagreement
+	Page        string           `yaml:"page"`         // team
+}
+
+// Idempotency is how a repeated call is kept harmless; exactly one of the four is declared.
+type Idempotency struct {
+	// Key is the header that carries a stable key; the downstream does a key's work once.
+	Key string `yaml:"key"`
+	// Remembers is how long the downstream knows a key. Required with Key.
+	Remembers Duration `yaml:"remembers"`
+	// Upsert true: the request names the record by our id, so that writing it twice is writing it once.
+	Upsert bool `yaml:"upsert"`
+	// Probe asks the downstream by our reference before a call of unknown effect is repeated: "GET <url>"; 2xx says it
+	// is there, 404 that it is not.
+	Probe string `yaml:"probe"`
+	// None true: an intent is durable before the call, and an unknown effect is parked for a person.
+	None bool `yaml:"none"`
+}
+
+// HTTPCall is one request to a downstream.
+type HTTPCall struct {
+	Method string `yaml:"method"`
+	// URL may hold {expressions}: "${ERP_URL}/orders/{order.id}"; each value is escaped as one path segment.
+	URL     string            `yaml:"url"`
+	Headers map[string]string `yaml:"headers"`
+	Auth    Auth              `yaml:"auth"`
+}
+
+// Auth is how a request is authenticated.
+type Auth struct {
+	Bearer Secret `yaml:"bearer"`
+	Header string `yaml:"header"` // name of a header that carries Value, for API keys
+	Value  Secret `yaml:"value"`
+}
+
+// FileSink appends one CSV row per event to a file per day and partition; a row's first column is the idempotency key, so
+// a repeated row is known.
+type FileSink struct {
+	Dir     string   `yaml:"dir"`
+	Columns []string `yaml:"columns"` // "name: expression" pairs in order are in Body; this is their order
+}
+
+// Answers says what the downstream's statuses mean; a status in none of the lists is classed by HTTP's own meaning where
+// that is unambiguous (429, 5xx, 401, 403) and is outside the contract otherwise.
+type Answers struct {
+	Delivered   []int  `yaml:"delivered"`    // default [200, 201, 202, 204]
+	AlreadyDone []int  `yaml:"already_done"` // default none
+	Rejected    []int  `yaml:"rejected"`     // default [400, 404, 410, 413, 422]
+	Retry       []int  `yaml:"retry"`        // beside 408, 425, 429, 503
+	Reference   string `yaml:"reference"`    // dotted path of the downstream's id in its JSON answer
+}
+
+// Route is one kind of request of an integration.
+type Route struct {
+	On        []schemas.EventType `yaml:"on"`
+	Operation string              `yaml:"operation"` // business step; default the integration's
+	// Once true: the operation happens once per order, whatever the event ids.
+	Once bool `yaml:"once"`
+	// Needs holds the event until these types were seen for the order.
+	Needs []schemas.EventType `yaml:"needs"`
+	// NeedsWithin is how long it is held before a person is asked. Default 24h.
+	NeedsWithin Duration `yaml:"needs_within"`
+	// SupersededBy drops the event when one of these was seen, or waits behind it, before its effect was made. The
+	// pseudo-type refund.full is a refund that brings the refunded sum to the order's total.
+	SupersededBy []schemas.EventType `yaml:"superseded_by"`
+	// Undoes names the operation this route takes back: without its effect there is nothing to do.
+	Undoes string `yaml:"undoes"`
+	// Rejected final: a "no" of the business ends the event; park (default): a person is asked.
+	OnRejected string `yaml:"on_rejected"`
+	HTTP       *HTTPCall
+	File       *FileSink
+	// Body maps JSON members to expressions over the event; nested maps nest, nil values are left out.
+	Body    *Mapping `yaml:"-"`
+	Answers Answers  `yaml:"answers"`
+	Mark    string   `yaml:"-"`
+}
+
+// RefundFull is the pseudo-type of Route.SupersededBy and Route.On: see there.
+const RefundFull schemas.EventType = "refund.full"
+
+// Retry is how a delivery is repeated; the order's lane waits meanwhile, nothing else does.
+type Retry struct {
+	Initial     Duration `yaml:"initial"`       // first ceiling of the full-jitter backoff. Default 200ms
+	Max         Duration `yaml:"max"`           // greatest ceiling. Default 2m
+	GiveUpAfter Duration `yaml:"give_up_after"` // then the event is parked. Default 2h
+}
+
+// Breaker stops all calls of an integration while it mostly fails.
+type Breaker struct {
+	Failures Percent  `yaml:"failures"` // share of the last Of calls. Default 50%
+	Of       int      `yaml:"of"`       // default 20
+	Open     Duration `yaml:"open"`     // how long no call is made; then one probe. Default 30s
+}
+
+// Rate is the greatest number of calls per second of one process for an integration.
+type Rate struct {
+	Limit PerSecond `yaml:"limit"` // default none
+}
+
+// Integration is one downstream with its rules: integrations/<name>.yaml. Its group, ledger and parked topics follow
+// from the name.
+type Integration struct {
+	Name   string         `yaml:"name"`
+	System schemas.System `yaml:"system"` // whose fields it owns. Default the name
+	Team   string         `yaml:"team"`
+	// Operation is the business step its routes complete, unless they name another.
+	Operation string `yaml:"operation"`
+	// CompleteWithin is how long an order may wait for the operation before it is late.
+	CompleteWithin Duration `yaml:"complete_within"`
+	// StaleAfter is how old what the downstream knows may be before the business is harmed.
+	StaleAfter Duration `yaml:"stale_after"`
+	// ExpiresAfter ends events older than this undelivered. Default never.
+	ExpiresAfter Duration    `yaml:"expires_after"`
+	Deliver      []Route     `yaml:"-"`
+	Idempotency  Idempotency `yaml:"idempotency"`
+	Timeout      Duration    `yaml:"timeout"` // of one call. Default 5s
+	Retry        Retry       `yaml:"retry"`
+	Rate         Rate        `yaml:"rate"`
+	InFlight     int         `yaml:"in_flight"` // default 64
+	Windows      []Window    `yaml:"windows"`
+	Breaker      Breaker     `yaml:"breaker"`
+	// Order hold: later events of an order wait behind its parked one; pass: they do not. Default hold.
+	Order string `yaml:"order"`
+	// DedupWindow is how long finished events are remembered. Default 840h (35 days).
+	DedupWindow Duration `yaml:"dedup_window"`
+	Mark        string   `yaml:"-"`
+}
+
+// Window is a time of the week in which no call is made.
+type Window struct {
+	Every string `yaml:"every"` // day, or mon .. sun
+	From  string `yaml:"from"`  // "02:00"
+	To    string `yaml:"to"`    // "04:00"; before From means the next day
+	Zone  string `yaml:"tz"`    // IANA; default UTC
+}
+
+// Group is the consumer group of the integration.
+func (t *Topology) Group(integration string) string { return t.Prefix + "seam." + integration }
+
+// Ledger is the topic of what the integration has done.
+func (t *Topology) Ledger(integration string) string { return t.Prefix + "ledger." + integration }
+
+// Parked is the topic of what waits in the integration.
+func (t *Topology) Parked(integration string) string { return t.Prefix + "parked." + integration }
+
+// TopicName is the topic as the cluster knows it.
+func (t *Topology) TopicName(name string) string { return t.Prefix + name }
+
+// The topics beside the event topics, before the prefix.
+const (
+	TopicReconciliation = "reconciliation"
+	TopicQuarantine     = "quarantine"
+	TopicStatus         = "status"
+)
+
+// Integration finds one by name; nil when there is none.
+func (t *Topology) Integration(name string) *Integration {
+	for i := range t.Integrations {
+		if t.Integrations[i].Name == name {
+			return &t.Integrations[i]
+		}
+	}
+	return nil
+}
+
+// Source finds one by name; nil when there is none.
+func (t *Topology) Source(name string) *Source {
+	for i := range t.Sources {
+		if t.Sources[i].Name == name {
+			return &t.Sources[i]
+		}
+	}
+	return nil
+}
+
+// D is the time.Duration of a Duration.
+func (d Duration) D() time.Duration { return time.Duration(d) }
