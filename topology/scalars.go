@@ -16,7 +16,7 @@ type Duration time.Duration
 func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 	v, err := ParseDuration(n.Value)
 	if err != nil {
-		return err
+		return fault(n, "%v", err)
 	}
 	*d = Duration(v)
 	return nil
@@ -56,7 +56,7 @@ func (b *Bytes) UnmarshalYAML(n *yaml.Node) error {
 	}
 	v, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	if err != nil || v <= 0 {
-		return fmt.Errorf("bad size %q: write 512KiB, 1MiB or a number of bytes", n.Value)
+		return fault(n, "bad size %q: write 512KiB, 1MiB or a number of bytes", n.Value)
 	}
 	*b = Bytes(v * unit)
 	return nil
@@ -70,7 +70,7 @@ func (p *Percent) UnmarshalYAML(n *yaml.Node) error {
 	s, ok := strings.CutSuffix(n.Value, "%")
 	v, err := strconv.ParseFloat(s, 64)
 	if !ok || err != nil || v < 0 || v > 100 {
-		return fmt.Errorf("bad share %q: write 50%%", n.Value)
+		return fault(n, "bad share %q: write 50%%", n.Value)
 	}
 	*p = Percent(v)
 	return nil
@@ -85,8 +85,13 @@ func (r *PerSecond) UnmarshalYAML(n *yaml.Node) error {
 	per := map[string]float64{"s": 1, "m": 60, "h": 3600}[unit]
 	v, err := strconv.ParseFloat(num, 64)
 	if !ok || per == 0 || err != nil || v <= 0 {
-		return fmt.Errorf("bad rate %q: write 50/s or 600/m", n.Value)
+		return fault(n, "bad rate %q: write 50/s or 600/m", n.Value)
 	}
 	*r = PerSecond(v / per)
 	return nil
+}
+
+// fault is an error at a place of a YAML file; as a TypeError the decoder collects it and reads on.
+func fault(n *yaml.Node, format string, args ...any) error {
+	return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: ", n.Line) + fmt.Sprintf(format, args...)}}
 }

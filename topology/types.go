@@ -168,8 +168,7 @@ type Auth struct {
 // FileSink appends one CSV row per event to a file per day and partition; a row's first column is the idempotency key, so
 // a repeated row is known.
 type FileSink struct {
-	Dir     string   `yaml:"dir"`
-	Columns []string `yaml:"columns"` // "name: expression" pairs in order are in Body; this is their order
+	Dir string `yaml:"dir"`
 }
 
 // Answers says what the downstream's statuses mean; a status in none of the lists is classed by HTTP's own meaning where
@@ -198,13 +197,15 @@ type Route struct {
 	// Undoes names the operation this route takes back: without its effect there is nothing to do.
 	Undoes string `yaml:"undoes"`
 	// Rejected final: a "no" of the business ends the event; park (default): a person is asked.
-	OnRejected string `yaml:"on_rejected"`
-	HTTP       *HTTPCall
-	File       *FileSink
-	// Body maps JSON members to expressions over the event; nested maps nest, nil values are left out.
-	Body    *Mapping `yaml:"-"`
-	Answers Answers  `yaml:"answers"`
-	Mark    string   `yaml:"-"`
+	OnRejected string    `yaml:"on_rejected"`
+	HTTP       *HTTPCall `yaml:"http"`
+	File       *FileSink `yaml:"file"`
+	// Body maps JSON members (or CSV columns) to expressions over the event; nested maps nest, nil values are left out.
+	Body Mapping `yaml:"body"`
+	// Required names the top members of Body without which there is no request: the event is parked then.
+	Required []string `yaml:"required"`
+	Answers  Answers  `yaml:"answers"`
+	Mark     string   `yaml:"-"`
 }
 
 // RefundFull is the pseudo-type of Route.SupersededBy and Route.On: see there.
@@ -243,7 +244,7 @@ type Integration struct {
 	StaleAfter Duration `yaml:"stale_after"`
 	// ExpiresAfter ends events older than this undelivered. Default never.
 	ExpiresAfter Duration    `yaml:"expires_after"`
-	Deliver      []Route     `yaml:"-"`
+	Deliver      []Route     `yaml:"deliver"`
 	Idempotency  Idempotency `yaml:"idempotency"`
 	Timeout      Duration    `yaml:"timeout"` // of one call. Default 5s
 	Retry        Retry       `yaml:"retry"`

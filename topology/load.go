@@ -1,0 +1,340 @@
+package topology
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/binaryandbeyond/seam/schemas"
+)
+
+//go:embed *.yaml sources/*.yaml integrations/*.yaml
+var defaults embed.FS
+
+// Default is the topology that ships with Seam: a shop with its nine integrations.
+func Default() fs.FS { return defaults }
+
+// Fault is one thing that is wrong in one place of the files.
+type Fault struct {
+	File string
+	Line int
+	Text string // what is wrong and the mend
+}
+
+// Error is "file:line: text".
+func (f *Fault) Error() string { return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Text) }
+
+// clusterFile is topics.yaml.
+type clusterFile struct {
+	Environment       string              `yaml:"environment"`
+	Prefix            string              `yaml:"prefix"`
+	Partitions        int32               `yaml:"partitions"`
+	Replicas          int16               `yaml:"replicas"`
+	MinInsyncReplicas int                 `yaml:"min_insync_replicas"`
+	Retention         map[string]Duration `yaml:"retention"`
+}
+
+// Load reads topics.yaml, teams.yaml, ownership.yaml, sources/*.yaml and integrations/*.yaml. lookup gives environment
+// variables for ${NAME} and ${NAME:-default} in values. The error joins a *Fault for every fault of every file.
+func Load(fsys fs.FS, lookup func(string) (string, bool)) (*Topology, error) {
+	l := &loader{fsys: fsys, lookup: lookup, lines: map[string]int{}}
+	t := &Topology{TimeScale: 1, Teams: map[string]Team{}, Ownership: map[schemas.Field]Owner{}}
+	cluster := clusterFile{Partitions: 8, Replicas: -1, Environment: "development"}
+	l.file("topics.yaml", &cluster)
+	l.file("teams.yaml", &t.Teams)
+	l.file("ownership.yaml", &t.Ownership)
+	for _, name := range l.list("sources") {
+		s := Source{Mark: name + ":1"}
+		l.file(name, &s)
+		t.Sources = append(t.Sources, s)
+	}
+	for _, name := range l.list("integrations") {
+		in := Integration{Mark: name + ":1"}
+		l.file(name, &in)
+		t.Integrations = append(t.Integrations, in)
+	}
+	t.Environment, t.Prefix, t.Partitions = cluster.Environment, cluster.Prefix, cluster.Partitions
+	setDefaults(t)
+	l.validate(t, cluster)
+	if len(l.faults) > 0 {
+		return nil, errors.Join(l.faults...)
+	}
+	t.Topics = topicsOf(t, cluster)
+	return t, nil
+}
+
+// Scale multiplies every duration of the topology by f, for demos and drills; rates are divided by it.
+func (t *Topology) Scale(f float64) {
+	t.TimeScale *= f
+	scale := func(d *Duration) { *d = Duration(float64(*d) * f) }
+	for i := range t.Sources {
+		s := &t.Sources[i]
+		scale(&s.Every)
+		scale(&s.Overlap)
+	}
+	for i := range t.Integrations {
+		in := &t.Integrations[i]
+		for _, d := range []*Duration{&in.CompleteWithin, &in.StaleAfter, &in.ExpiresAfter, &in.Timeout, &in.Retry.Initial, &in.Retry.Max, &in.Retry.GiveUpAfter, &in.Breaker.Open} {
+			scale(d)
+		}
+		in.Rate.Limit = PerSecond(float64(in.Rate.Limit) / f)
+		for j := range in.Deliver {
+			scale(&in.Deliver[j].NeedsWithin)
+		}
+	}
+	for k, o := range t.Ownership {
+		scale(&o.AgreeWithin)
+		t.Ownership[k] = o
+	}
+}
+
+// setDefaults fills what the files left out; types.go says the values.
+func setDefaults(t *Topology) {
+	for name, team := range t.Teams {
+		team.Name = name
+		t.Teams[name] = team
+	}
+	for i := range t.Sources {
+		sourceDefaults(&t.Sources[i])
+	}
+	for i := range t.Integrations {
+		integrationDefaults(&t.Integrations[i])
+	}
+}
+
+func sourceDefaults(s *Source) {
+	s.Secrets = slices.DeleteFunc(s.Secrets, func(x Secret) bool { return x == "" })
+	within := map[Platform]time.Duration{Shopify: 4 * time.Second, Stripe: 15 * time.Second, WooCommerce: 20 * time.Second, Adyen: 8 * time.Second, StandardWebhooks: 10 * time.Second}
+	or(&s.MaxBody, 1<<20)
+	if s.Platform == Files {
+		s.MaxBody = max(s.MaxBody, 64<<20)
+	}
+	or(&s.AnswerWithin, Duration(within[s.Platform]))
+	or(&s.Tolerance, Duration(5*time.Minute))
+	or(&s.Every, Duration(time.Minute))
+	or(&s.Overlap, Duration(5*time.Minute))
+	for i := range s.Files {
+		or(&s.Files[i].Zone, "UTC")
+	}
+}
+
+func integrationDefaults(in *Integration) {
+	or(&in.System, schemas.System(in.Name))
+	or(&in.Timeout, Duration(5*time.Second))
+	or(&in.Retry.Initial, Duration(200*time.Millisecond))
+	or(&in.Retry.Max, Duration(2*time.Minute))
+	or(&in.Retry.GiveUpAfter, Duration(2*time.Hour))
+	or(&in.Breaker.Failures, 50)
+	or(&in.Breaker.Of, 20)
+	or(&in.Breaker.Open, Duration(30*time.Second))
+	or(&in.InFlight, 64)
+	or(&in.Order, "hold")
+	or(&in.DedupWindow, Duration(35*24*time.Hour))
+	for i := range in.Deliver {
+		r := &in.Deliver[i]
+		r.Mark = in.Mark
+		or(&r.Operation, in.Operation)
+		or(&r.NeedsWithin, Duration(24*time.Hour))
+		or(&r.OnRejected, "park")
+		if len(r.Answers.Delivered) == 0 {
+			r.Answers.Delivered = []int{200, 201, 202, 204}
+		}
+		if len(r.Answers.Rejected) == 0 {
+			r.Answers.Rejected = []int{400, 404, 410, 413, 422}
+		}
+		r.Answers.Rejected = slices.DeleteFunc(slices.Clone(r.Answers.Rejected), func(c int) bool {
+			return slices.Contains(r.Answers.Delivered, c) || slices.Contains(r.Answers.AlreadyDone, c)
+		})
+		if r.HTTP != nil {
+			or(&r.HTTP.Method, "POST")
+		}
+	}
+}
+
+// or sets a zero value to its default.
+func or[T comparable](p *T, v T) {
+	var zero T
+	if *p == zero {
+		*p = v
+	}
+}
+
+// topicsOf is every topic the topology needs, in the order they are created.
+func topicsOf(t *Topology, c clusterFile) []Topic {
+	days := func(name string, def int) map[string]string {
+		d := c.Retention[name].D()
+		if d == 0 {
+			d = time.Duration(def) * 24 * time.Hour
+		}
+		return map[string]string{"cleanup.policy": "delete", "retention.ms": strconv.FormatInt(d.Milliseconds(), 10)}
+	}
+	add := func(out []Topic, name string, partitions int32, schema string, configs map[string]string) []Topic {
+		if c.MinInsyncReplicas > 0 {
+			configs["min.insync.replicas"] = strconv.Itoa(c.MinInsyncReplicas)
+		}
+		return append(out, Topic{Name: t.Prefix + name, Partitions: partitions, Replicas: c.Replicas, Configs: configs, Schema: schema})
+	}
+	var out []Topic
+	out = add(out, schemas.TopicOrders, t.Partitions, "order_event", days(schemas.TopicOrders, 90))
+	out = add(out, schemas.TopicCustomers, t.Partitions, "customer_event", days(schemas.TopicCustomers, 90))
+	out = add(out, schemas.TopicInventory, t.Partitions, "inventory_event", days(schemas.TopicInventory, 90))
+	out = add(out, TopicQuarantine, t.Partitions, "quarantined", days(TopicQuarantine, 90))
+	out = add(out, TopicReconciliation, t.Partitions, "outcome", days(TopicReconciliation, 90))
+	out = add(out, TopicStatus, 1, "worker_status", map[string]string{"cleanup.policy": "compact"})
+	for _, in := range t.Integrations {
+		window := strconv.FormatInt(in.DedupWindow.D().Milliseconds(), 10)
+		out = add(out, "ledger."+in.Name, t.Partitions, "ledger_entry", map[string]string{"cleanup.policy": "compact,delete", "retention.ms": window})
+		out = add(out, "parked."+in.Name, t.Partitions, "parked_record", map[string]string{"cleanup.policy": "compact"})
+	}
+	return out
+}
+
+// loader reads files and collects faults.
+type loader struct {
+	fsys   fs.FS
+	lookup func(string) (string, bool)
+	lines  map[string]int // "file#dotted.key" to its line
+	faults []error
+}
+
+// index remembers the line of every key below n.
+func (l *loader) index(name, at string, n *yaml.Node) {
+	for i, c := range n.Content {
+		switch n.Kind {
+		case yaml.DocumentNode:
+			l.index(name, at, c)
+		case yaml.SequenceNode:
+			key := strings.TrimPrefix(fmt.Sprintf("%s.%d", at, i), ".")
+			l.lines[name+"#"+key] = c.Line
+			l.index(name, key, c)
+		case yaml.MappingNode:
+			if i%2 == 1 {
+				key := strings.TrimPrefix(at+"."+n.Content[i-1].Value, ".")
+				l.lines[name+"#"+key] = n.Content[i-1].Line
+				l.index(name, key, c)
+			}
+		}
+	}
+}
+
+// at records a fault at a key, or at the file's first line where the key is missing.
+func (l *loader) at(file, key, format string, args ...any) {
+	l.fault(file, max(1, l.lines[file+"#"+key]), format, args...)
+}
+
+// list names the YAML files of a folder, sorted.
+func (l *loader) list(dir string) []string {
+	names, err := fs.Glob(l.fsys, path.Join(dir, "*.yaml"))
+	if err != nil {
+		l.fault(dir, 0, "%v", err)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// fault records one.
+func (l *loader) fault(file string, line int, format string, args ...any) {
+	l.faults = append(l.faults, &Fault{File: file, Line: line, Text: fmt.Sprintf(format, args...)})
+}
+
+var unknownKey = regexp.MustCompile(`^field (\S+) not found in type \S+\.(\S+)$`)
+
+// file decodes one file strictly into v.
+func (l *loader) file(name string, v any) {
+	b, err := fs.ReadFile(l.fsys, name)
+	if err != nil {
+		l.fault(name, 1, "cannot be read: %v", err)
+		return
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(b, &doc); err != nil {
+		l.yamlFaults(name, err)
+		return
+	}
+	if doc.Kind == 0 {
+		l.fault(name, 1, "is empty")
+		return
+	}
+	l.expand(name, &doc)
+	l.index(name, "", &doc)
+	// Node.Decode has no strict mode, so keys are checked by a strict decode of the text and values, with their
+	// variables expanded, are taken from the nodes.
+	dec := yaml.NewDecoder(strings.NewReader(string(b)))
+	dec.KnownFields(true)
+	var typeErr *yaml.TypeError
+	strict := newOf(v)
+	if err := dec.Decode(strict); errors.As(err, &typeErr) {
+		for _, text := range typeErr.Errors {
+			if strings.Contains(text, "not found in type") || strings.Contains(text, "already defined") {
+				l.yamlFault(name, text)
+			}
+		}
+	}
+	if err := doc.Decode(v); err != nil {
+		l.yamlFaults(name, err)
+	}
+}
+
+func (l *loader) yamlFaults(name string, err error) {
+	var typeErr *yaml.TypeError
+	if !errors.As(err, &typeErr) {
+		l.yamlFault(name, strings.TrimPrefix(err.Error(), "yaml: "))
+		return
+	}
+	for _, text := range typeErr.Errors {
+		l.yamlFault(name, text)
+	}
+}
+
+// yamlFault turns the decoder's "line N: text" into a Fault.
+func (l *loader) yamlFault(name, text string) {
+	line := 1
+	if rest, ok := strings.CutPrefix(text, "line "); ok {
+		if num, after, ok := strings.Cut(rest, ": "); ok {
+			if n, err := strconv.Atoi(num); err == nil {
+				line, text = n, after
+			}
+		}
+	}
+	if m := unknownKey.FindStringSubmatch(text); m != nil {
+		text = fmt.Sprintf("unknown key %q: %s", m[1], knownKeys(m[2]))
+	}
+	l.fault(name, line, "%s", text)
+}
+
+var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}`)
+
+// expand replaces ${NAME} and ${NAME:-default} in every value below n.
+func (l *loader) expand(name string, n *yaml.Node) {
+	for i, c := range n.Content {
+		if n.Kind != yaml.MappingNode || i%2 == 1 {
+			l.expand(name, c)
+		}
+	}
+	if n.Kind != yaml.ScalarNode || !strings.Contains(n.Value, "${") {
+		return
+	}
+	n.Value = variable.ReplaceAllStringFunc(n.Value, func(match string) string {
+		m := variable.FindStringSubmatch(match)
+		if v, ok := l.lookup(m[1]); ok && v != "" {
+			return v
+		}
+		if m[2] == "" {
+			l.fault(name, n.Line, "variable %s is not set: set it, or write ${%s:-default}", m[1], m[1])
+		}
+		return m[3]
+	})
+	if n.Style == 0 && n.Tag == "!!str" && n.Value == "" {
+		n.Style = yaml.DoubleQuotedStyle
+	}
+}

@@ -1,0 +1,105 @@
+package topology
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// everything answers each variable of the shipped files.
+func everything(name string) (string, bool) {
+	switch {
+	case strings.HasSuffix(name, "_URL"):
+		return "http://127.0.0.1:1/" + strings.ToLower(name), true
+	case strings.HasPrefix(name, "SEAM_"):
+		return "", false
+	}
+	return "x", true
+}
+
+func TestShippedTopologyLoads(t *testing.T) {
+	topo, err := Load(Default(), everything)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"analytics", "crm", "enrichment", "erp", "export", "fraud", "support", "tax", "warehouse"}
+	var got []string
+	for _, in := range topo.Integrations {
+		got = append(got, in.Name)
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("integrations = %v, want %v", got, want)
+	}
+	if n := len(topo.Topics); n != 6+2*9 {
+		t.Errorf("%d topics, want 24", n)
+	}
+}
+
+const teamsFile = "ops: {pager: p}\n"
+
+// base is a small sound topology; a case replaces or adds files.
+func base() fstest.MapFS {
+	return fstest.MapFS{
+		"topics.yaml":    {Data: []byte("partitions: 2\n")},
+		"teams.yaml":     {Data: []byte(teamsFile)},
+		"ownership.yaml": {Data: []byte("order.total: {owner: shop, page: ops}\n")},
+		"sources/s.yaml": {Data: []byte("name: s\nsystem: shop\nteam: ops\nplatform: shopify\nsecrets: [x]\n")},
+		"integrations/a.yaml": {Data: []byte(`name: a
+team: ops
+operation: do
+complete_within: 1h
+stale_after: 1h
+idempotency: {upsert: true}
+deliver:
+  - on: [order.created]
+    http: {url: "http://localhost/{order.id}"}
+    body: {id: order.id}
+`)},
+	}
+}
+
+func TestLoadFaults(t *testing.T) {
+	tests := []struct {
+		name, file, old, new string
+		want                 []string
+	}{
+		{"unknown key", "integrations/a.yaml", "team: ops", "team: ops\nretries: 3", []string{`integrations/a.yaml:3: unknown key "retries": the keys here are name, system, team`}},
+		{"bad duration", "integrations/a.yaml", "stale_after: 1h", "stale_after: 5", []string{`integrations/a.yaml:5: bad duration "5": write 30s, 15m, 2h or 35d`}},
+		{"missing team", "integrations/a.yaml", "team: ops", "team: nobody", []string{`integrations/a.yaml:2: team "nobody" is not in teams.yaml`}},
+		{"unset variable", "sources/s.yaml", "secrets: [x]", "secrets: [\"${NOT_SET}\"]", []string{`sources/s.yaml:5: variable NOT_SET is not set: set it, or write ${NOT_SET:-default}`}},
+		{"misspelt field", "integrations/a.yaml", "{id: order.id}", "{id: order.idd}", []string{`integrations/a.yaml:10: body member id: expression "order.idd":`}},
+		{"unowned field name", "ownership.yaml", "order.total", "order.totl", []string{`ownership.yaml:1: unknown field "order.totl"`}},
+		{"no idempotency", "integrations/a.yaml", "idempotency: {upsert: true}", "idempotency: {}", []string{"integrations/a.yaml:6: declare one of key, upsert, probe or none: what happens if this call is made twice?"}},
+		{"key outlived by retries", "integrations/a.yaml", "idempotency: {upsert: true}", "idempotency: {key: K, remembers: 1h}", []string{"a late retry would be a second effect"}},
+		{"two at once", "integrations/a.yaml", "name: a\nteam: ops\noperation: do\ncomplete_within: 1h", "name: b\nteam: none\noperation: do", []string{
+			`integrations/a.yaml:1: name is "b": write "a"`, `integrations/a.yaml:2: team "none"`, "integrations/a.yaml:1: complete_within is missing"}},
+		{"duplicate key", "teams.yaml", teamsFile, "ops: {pager: p}\nops: {pager: q}\n", []string{`teams.yaml:2: mapping key "ops" already defined`}},
+		{"window", "integrations/a.yaml", "team: ops", "team: ops\nwindows: [{every: sunday, from: \"02:00\", to: \"04:00\"}]", []string{`integrations/a.yaml:3: every is "sunday"`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			fsys := base()
+			text := string(fsys[tt.file].Data)
+			if !strings.Contains(text, tt.old) {
+				t.Fatalf("case is stale: %q is not in %s", tt.old, tt.file)
+			}
+			fsys[tt.file].Data = []byte(strings.Replace(text, tt.old, tt.new, 1))
+			_, err := Load(fsys, func(string) (string, bool) { return "", false })
+			if err == nil {
+				t.Fatal("loaded")
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error lacks %q:\n%v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestSoundBaseLoads(t *testing.T) {
+	if _, err := Load(base(), func(string) (string, bool) { return "", false }); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,260 @@
+package topology
+
+import (
+	"fmt"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/binaryandbeyond/seam/schemas"
+)
+
+var nameForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
+
+// validate checks what types cannot: names, references between files, answers that must be there.
+func (l *loader) validate(t *Topology, c clusterFile) {
+	if t.Partitions < 1 {
+		l.at("topics.yaml", "partitions", "partitions must be at least 1")
+	}
+	for name, d := range c.Retention {
+		if !slices.Contains([]string{schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory, TopicQuarantine, TopicReconciliation}, name) {
+			l.at("topics.yaml", "retention."+name, "retention of unknown topic %q", name)
+		}
+		if d.D() < time.Hour {
+			l.at("topics.yaml", "retention."+name, "retention of %s is %s: under an hour nobody can replay", name, d.D())
+		}
+	}
+	for name, team := range t.Teams {
+		if team.Pager == "" {
+			l.at("teams.yaml", name, "team %s has no pager: name where it is paged", name)
+		}
+	}
+	for field, o := range t.Ownership {
+		l.owner(t, field, o)
+	}
+	for i := range t.Sources {
+		l.source(t, &t.Sources[i])
+	}
+	for i := range t.Integrations {
+		l.integration(t, &t.Integrations[i])
+	}
+}
+
+func (l *loader) owner(t *Topology, field schemas.Field, o Owner) {
+	const file = "ownership.yaml"
+	if !slices.Contains(schemas.Fields(), field) {
+		l.at(file, string(field), "unknown field %q: the fields are %s", field, join(schemas.Fields()))
+	}
+	if o.Owner == "" {
+		l.at(file, string(field), "%s has no owner: name the system whose word counts", field)
+	}
+	if _, ok := t.Teams[o.Page]; !ok {
+		l.at(file, string(field), "%s pages team %q, which teams.yaml does not have", field, o.Page)
+	}
+	if o.Tolerance != "" {
+		if _, err := decimal.NewFromString(o.Tolerance); err != nil {
+			l.at(file, string(field), "%s has tolerance %q, which is not a decimal", field, o.Tolerance)
+		}
+	}
+}
+
+// named checks name against the file's and its form.
+func (l *loader) named(mark, name string) string {
+	file := strings.TrimSuffix(mark, ":1")
+	if want := strings.TrimSuffix(path.Base(file), ".yaml"); name != want {
+		l.at(file, "name", "name is %q: write %q, as the file is called", name, want)
+	} else if !nameForm.MatchString(name) {
+		l.at(file, "name", "name %q: use lower case letters, digits and -, at most 40", name)
+	}
+	return file
+}
+
+func (l *loader) team(t *Topology, file, team string) {
+	if _, ok := t.Teams[team]; !ok {
+		l.at(file, "team", "team %q is not in teams.yaml: name the team that answers for this", team)
+	}
+}
+
+func (l *loader) source(t *Topology, s *Source) {
+	file := l.named(s.Mark, s.Name)
+	l.team(t, file, s.Team)
+	if s.System == "" {
+		l.at(file, "system", "system is missing: name whose opinion these events are (shop, erp, warehouse, ...)")
+	}
+	switch s.Platform {
+	case Shopify, WooCommerce, Stripe, Adyen, StandardWebhooks:
+	case Files:
+		if s.Dir == "" || len(s.Files) == 0 {
+			l.at(file, "platform", "platform files needs dir and files")
+		}
+		for _, f := range s.Files {
+			if _, err := path.Match(f.Match, ""); err != nil || f.Match == "" {
+				l.at(file, "files", "bad match %q: write a pattern like orders_*.csv", f.Match)
+			}
+			l.eventTypes(file, "files", []schemas.EventType{f.Type})
+			if _, err := time.LoadLocation(f.Zone); err != nil {
+				l.at(file, "files", "unknown zone %q: write an IANA zone like Europe/Vienna", f.Zone)
+			}
+		}
+	case Poll:
+		if s.URL == "" {
+			return // switched off
+		}
+		if of := t.Source(s.Of); of == nil {
+			l.at(file, "of", "of: source %q does not exist: name the webhook source whose missed deliveries this finds", s.Of)
+		}
+	default:
+		l.at(file, "platform", "unknown platform %q: shopify, woocommerce, stripe, adyen, standardwebhooks, files or poll", s.Platform)
+	}
+}
+
+func (l *loader) eventTypes(file, key string, types []schemas.EventType) {
+	for _, et := range types {
+		if et != RefundFull && !slices.Contains(schemas.EventTypes, et) {
+			l.at(file, key, "unknown event type %q: the types are %s", et, join(schemas.EventTypes))
+		}
+	}
+}
+
+func (l *loader) integration(t *Topology, in *Integration) {
+	file := l.named(in.Mark, in.Name)
+	l.team(t, file, in.Team)
+	if in.CompleteWithin == 0 {
+		l.at(file, "complete_within", "complete_within is missing: how long may an order wait for %s?", in.Name)
+	}
+	if in.StaleAfter == 0 {
+		l.at(file, "stale_after", "stale_after is missing: how long can %s work on stale data before the business is harmed?", in.Name)
+	}
+	if len(in.Deliver) == 0 {
+		l.at(file, "deliver", "deliver is missing: name at least one route")
+	}
+	if in.Order != "hold" && in.Order != "pass" {
+		l.at(file, "order", "order is %q: write hold or pass", in.Order)
+	}
+	for _, w := range in.Windows {
+		if err := w.check(); err != nil {
+			l.at(file, "windows", "%v", err)
+		}
+	}
+	l.idempotency(file, in)
+	for i := range in.Deliver {
+		l.route(file, in, i)
+	}
+}
+
+func (l *loader) idempotency(file string, in *Integration) {
+	id, n := in.Idempotency, 0
+	for _, set := range []bool{id.Key != "", id.Upsert, id.Probe != "", id.None} {
+		if set {
+			n++
+		}
+	}
+	if n != 1 {
+		l.at(file, "idempotency", "declare one of key, upsert, probe or none: what happens if this call is made twice?")
+	}
+	if id.Key != "" && id.Remembers == 0 {
+		l.at(file, "idempotency", "remembers is missing: how long does %s know a key?", in.Name)
+	}
+	if id.Key != "" && id.Remembers > 0 && id.Remembers < in.Retry.GiveUpAfter {
+		l.at(file, "idempotency", "the key is remembered for %s but retried for %s: a late retry would be a second effect", id.Remembers.D(), in.Retry.GiveUpAfter.D())
+	}
+	if id.Probe != "" {
+		method, address, ok := strings.Cut(id.Probe, " ")
+		if !ok || (method != "GET" && method != "HEAD") {
+			l.at(file, "idempotency", "probe %q: write \"GET <url>\"", id.Probe)
+		} else if _, err := ParseTemplate(address); err != nil {
+			l.at(file, "idempotency", "probe: %v", err)
+		}
+	}
+}
+
+func (l *loader) route(file string, in *Integration, i int) {
+	r, at := &in.Deliver[i], fmt.Sprintf("deliver.%d", i)
+	l.eventTypes(file, at+".on", r.On)
+	l.eventTypes(file, at+".needs", r.Needs)
+	l.eventTypes(file, at+".superseded_by", r.SupersededBy)
+	if len(r.On) == 0 {
+		l.at(file, at, "a route has no on: name the event types it acts on")
+	}
+	if r.Operation == "" {
+		l.at(file, at, "the route on %s has no operation: name the business step it completes", join(r.On))
+	}
+	if (r.HTTP == nil) == (r.File == nil) {
+		l.at(file, at, "the route on %s needs one of http or file", join(r.On))
+	}
+	if r.OnRejected != "park" && r.OnRejected != "final" {
+		l.at(file, at+".on_rejected", "on_rejected is %q: write park or final", r.OnRejected)
+	}
+	if r.HTTP != nil {
+		if u, err := url.Parse(strings.NewReplacer("{", "", "}", "").Replace(r.HTTP.URL)); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			l.at(file, at+".http.url", "url %q is not an http address", r.HTTP.URL)
+		}
+		if _, err := ParseTemplate(r.HTTP.URL); err != nil {
+			l.at(file, at+".http.url", "url: %v", err)
+		}
+	}
+	for _, name := range r.Required {
+		if !slices.Contains(r.Body.Names(), name) {
+			l.at(file, at+".on", "required %q is not a member of body", name)
+		}
+	}
+	if r.Undoes != "" && !slices.ContainsFunc(in.Deliver, func(o Route) bool { return o.Operation == r.Undoes }) {
+		l.at(file, at+".undoes", "undoes %q, which no route of %s does", r.Undoes, in.Name)
+	}
+	// Two routes on one type would make two calls and two outcomes of one event.
+	for j := range in.Deliver {
+		if o := &in.Deliver[j]; j != i {
+			for _, et := range r.On {
+				if slices.Contains(o.On, et) {
+					l.at(file, at+".on", "two routes act on %s: one event is one call", et)
+				}
+			}
+		}
+	}
+}
+
+// join is "a, b, c".
+func join[T ~string](list []T) string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(s)
+	}
+	return strings.Join(out, ", ")
+}
+
+// Subscribes is every type the integration acts on, waits for or is superseded by, without repetition.
+func (in *Integration) Subscribes() []schemas.EventType {
+	var out []schemas.EventType
+	for _, r := range in.Deliver {
+		for _, list := range [][]schemas.EventType{r.On, r.Needs, r.SupersededBy} {
+			for _, et := range list {
+				if et == RefundFull {
+					et = schemas.RefundSucceeded
+				}
+				if !slices.Contains(out, et) {
+					out = append(out, et)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// InputTopics is the event topics the integration reads, prefix included, without repetition.
+func (t *Topology) InputTopics(in *Integration) []string {
+	var out []string
+	for _, et := range in.Subscribes() {
+		if name := t.Prefix + et.Topic(); !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// String is "sun 02:00-04:00 Europe/Vienna".
+func (w Window) String() string { return fmt.Sprintf("%s %s-%s %s", w.Every, w.From, w.To, w.Zone) }
