@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+# A real Apache Kafka and a real schema registry on loopback, without containers.
+#
+#   eval "$(deploy/local/cluster.sh start)"    fetch what is missing, start both, wait until they answer
+#   go test ./...                              now against them
+#   deploy/local/cluster.sh stop               end exactly what start began ($SEAM_LOCAL), remove its files
+#   deploy/local/cluster.sh fetch              only fetch
+#
+# start prints on stdout what to export: SEAM_BROKERS, SEAM_REGISTRY, SEAM_KAFKA_LIBS (Kafka's jars, for the Java tools),
+# SEAM_PYTHON (an interpreter with the stock client) and SEAM_LOCAL (the folder of this run). Talk goes to stderr.
+# Jars and the interpreter stay in ${SEAM_CACHE:-$HOME/.cache/seam}; the records of a run in a temporary folder.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${SEAM_CACHE:-$HOME/.cache/seam}
+wait_seconds=${SEAM_START_TIMEOUT:-120} # each of broker and registry may take this long; a quiet machine needs 10 s
+
+say() { printf '%s\n' "cluster: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+# need COMMAND PACKAGE...: installs Debian packages for a command that is missing.
+need() {
+  local command=$1
+  shift
+  command -v "$command" >/dev/null && return
+  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+    die "$command is missing: install it first (Debian: apt-get install $*)"
+  fi
+  say "installing $*"
+  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"; } >&2 </dev/null
+}
+
+# jars is the folder of this pom's artefacts, made once: a changed pom.xml is another folder.
+jars() { printf '%s/jvm-%s' "$cache" "$(cksum <"$here/pom.xml" | cut -d' ' -f1)"; }
+venv() { printf '%s/python-%s' "$cache" "$(cksum <"$here/requirements.txt" | cut -d' ' -f1)"; }
+
+fetch() {
+  need java default-jre-headless
+  need curl curl
+  need kcat kcat
+  mkdir -p "$cache"
+  if [[ ! -d $(jars) ]]; then
+    need mvn maven
+    say "fetching Kafka and the registry into $(jars)"
+    local part
+    part=$(mktemp -d "$cache/part.XXXXXX")
+    mvn -q -B -Dstyle.color=never -f "$here/pom.xml" package -Dinto="$part" >&2 </dev/null || die "fetching failed; mvn's words are above"
+    chmod 755 "$part"
+    mv -T "$part" "$(jars)" 2>/dev/null || rm -rf "$part" # another run was quicker
+  fi
+  if [[ ! -x $(venv)/bin/python || ! -f $(venv)/complete ]]; then
+    need python3 python3 python3-venv
+    say "making $(venv)"
+    rm -rf "$(venv)"
+    if ! python3 -m venv "$(venv)" >&2; then # Debian ships venv apart
+      [[ $(id -u) == 0 ]] || die "python3 -m venv does not work: install it first (Debian: apt-get install python3-venv)"
+      DEBIAN_FRONTEND=noninteractive apt-get install -y -q python3-venv >&2 </dev/null
+      python3 -m venv "$(venv)" >&2
+    fi
+    "$(venv)/bin/pip" install -q -r "$here/requirements.txt" >&2 </dev/null || die "pip install failed; its words are above"
+    touch "$(venv)/complete"
+  fi
+}
+
+# free_port picks a port that nobody listens on, below the ephemeral range: a client that polls an ephemeral port may
+# connect to itself and hold it.
+free_port() {
+  local port
+  for _ in {1..200}; do
+    port=$(shuf -i 20000-29999 -n 1)
+    if [[ " $taken " != *" $port "* ]] && ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+      printf '%s' "$port"
+      return
+    fi
+  done
+  die "no free port between 20000 and 29999"
+}
+
+# started_at is the start time of a process in clock ticks: with it a pid is one process and not its successor.
+started_at() { awk '{sub(/^.*\) /, ""); print $20}' "/proc/$1/stat" 2>/dev/null; }
+
+# spawn NAME COMMAND...: runs it detached with its words in $SEAM_LOCAL/NAME.log and notes its pid.
+spawn() {
+  local name=$1
+  shift
+  setsid nohup "$@" >"$SEAM_LOCAL/$name.log" 2>&1 </dev/null &
+  printf '%s %s %s\n' "$!" "$(started_at "$!")" "$name" >>"$SEAM_LOCAL/pids"
+}
+
+# await NAME COMMAND...: asks until the command succeeds, the process is gone or the time is up.
+await() {
+  local name=$1 pid deadline=$((SECONDS + wait_seconds))
+  shift
+  pid=$(awk -v n="$name" '$3 == n {print $1}' "$SEAM_LOCAL/pids")
+  until "$@" >/dev/null 2>&1; do
+    kill -0 "$pid" 2>/dev/null || { tail -n 40 "$SEAM_LOCAL/$name.log" >&2; die "$name ended; the end of its log is above"; }
+    ((SECONDS < deadline)) || { tail -n 40 "$SEAM_LOCAL/$name.log" >&2; die "$name did not answer within $wait_seconds s; the end of its log is above"; }
+    sleep 0.3
+  done
+}
+
+start() {
+  fetch
+  local libs registry_jar broker controller web manage taken=""
+  libs=$(jars)/kafka
+  registry_jar=$(ls "$(jars)"/registry/*-runner.jar)
+  SEAM_LOCAL=$(mktemp -d "${TMPDIR:-/tmp}/seam-local.XXXXXX")
+  trap '(($? == 0)) || stop' EXIT # a start that did not end well leaves nothing behind
+  broker=$(free_port); taken+=" $broker"
+  controller=$(free_port); taken+=" $controller"
+  web=$(free_port); taken+=" $web"
+  manage=$(free_port)
+
+  {
+    cat "$here/server.properties"
+    printf 'listeners=PLAINTEXT://127.0.0.1:%s,CONTROLLER://127.0.0.1:%s\n' "$broker" "$controller"
+    printf 'advertised.listeners=PLAINTEXT://127.0.0.1:%s\n' "$broker"
+    printf 'controller.quorum.voters=1@127.0.0.1:%s\nlog.dirs=%s/records\n' "$controller" "$SEAM_LOCAL"
+  } >"$SEAM_LOCAL/server.properties"
+  java -Xmx128m -cp "$libs/*" kafka.tools.StorageTool format -t "$(head -c 16 /dev/urandom | basenc --base64url | cut -c1-22)" \
+    -c "$SEAM_LOCAL/server.properties" >"$SEAM_LOCAL/format.log" 2>&1 || { cat "$SEAM_LOCAL/format.log" >&2; die "Kafka's storage could not be formatted"; }
+
+  spawn registry env QUARKUS_HTTP_HOST=127.0.0.1 QUARKUS_HTTP_PORT="$web" QUARKUS_MANAGEMENT_PORT="$manage" \
+    APICURIO_REST_DELETION_ARTIFACT_ENABLED=true APICURIO_REST_DELETION_ARTIFACT_VERSION_ENABLED=true \
+    java -Xmx400m -XX:TieredStopAtLevel=1 -jar "$registry_jar"
+  spawn kafka java -Xms256m -Xmx768m -XX:+UseSerialGC -cp "$libs/*" kafka.Kafka "$SEAM_LOCAL/server.properties"
+
+  await kafka bash -c "exec 3<>/dev/tcp/127.0.0.1/$broker"
+  await kafka kcat -b "127.0.0.1:$broker" -L -m 2
+  say "Kafka answers at 127.0.0.1:$broker after $SECONDS s"
+  await registry curl -fsS -m 2 "http://127.0.0.1:$web/apis/ccompat/v7/subjects"
+  say "the registry answers at 127.0.0.1:$web after $SECONDS s"
+
+  printf 'export SEAM_BROKERS=%q\n' "127.0.0.1:$broker"
+  printf 'export SEAM_REGISTRY=%q\n' "http://127.0.0.1:$web/apis/ccompat/v7"
+  printf 'export SEAM_KAFKA_LIBS=%q\nexport SEAM_PYTHON=%q\nexport SEAM_LOCAL=%q\n' "$libs" "$(venv)/bin/python" "$SEAM_LOCAL"
+}
+
+stop() {
+  [[ -n ${SEAM_LOCAL:-} ]] || die "SEAM_LOCAL is not set: which run? start prints it"
+  [[ -d $SEAM_LOCAL && $SEAM_LOCAL == *seam-local.* ]] || die "$SEAM_LOCAL is no run of this script"
+  local pid born name deadline=$((SECONDS + 20))
+  touch "$SEAM_LOCAL/pids"
+  while read -r pid born name; do
+    [[ $(started_at "$pid") == "$born" ]] && kill "$pid" 2>/dev/null
+  done <"$SEAM_LOCAL/pids"
+  while read -r pid born name; do
+    while [[ $(started_at "$pid") == "$born" ]]; do
+      ((SECONDS < deadline)) || { say "$name ($pid) does not end: killing it"; kill -9 "$pid" 2>/dev/null || true; break; }
+      sleep 0.1
+    done
+  done <"$SEAM_LOCAL/pids"
+  rm -rf "$SEAM_LOCAL"
+}
+
+case ${1:-} in
+  fetch | start | stop) "$1" ;;
+  *) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+esac
