@@ -16,13 +16,16 @@ const (
 	Rejected    Kind = "rejected"     // the business said no, and the integration declares that as final
 	Parked      Kind = "parked"       // kept durably, waits for an event, a time or a person
 	Discarded   Kind = "discarded"    // a person decided so, with a reason
+
+	// Unrecognized is what a reader sees of a kind that only newer writers know. It is never written.
+	Unrecognized Kind = "unrecognized"
 )
 
-// Kinds lists every kind, in the order of the Avro enum.
+// Kinds lists every kind that is written, in the order of the Avro enum.
 var Kinds = []Kind{Duplicate, Withheld, Superseded, Expired, Delivered, AlreadyDone, Rejected, Parked, Discarded}
 
 // Final tells whether no other outcome of the same event in the same integration follows.
-func (k Kind) Final() bool { return k != Parked }
+func (k Kind) Final() bool { return k != Parked && k != Unrecognized }
 
 // Reason is a stable word for why; Detail of the outcome says it for this event.
 type Reason string

@@ -1,0 +1,75 @@
+package schemas
+
+import (
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Envelope is what the headers of a record say: enough to know an event without decoding its value.
+type Envelope struct {
+	ID            EventID
+	Type          EventType
+	Source        string
+	System        System
+	Subject       string
+	BusinessID    string
+	SourceVersion string
+	TraceParent   string
+	Time          time.Time
+}
+
+// EventHeaders are the CloudEvents 1.0 headers of an event in Kafka's binary mode, with traceparent where it is not
+// empty. They hold nothing personal.
+// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
+func EventHeaders(ev *Event, traceparent string) []kgo.RecordHeader {
+	out := make([]kgo.RecordHeader, 0, 11)
+	for _, h := range [][2]string{
+		{"ce_specversion", "1.0"}, {"ce_id", string(ev.ID)}, {"ce_type", string(ev.Type)}, {"ce_source", ev.Source},
+		{"ce_subject", ev.Subject}, {"ce_time", ev.Time.UTC().Format(time.RFC3339Nano)}, {"ce_system", string(ev.System)},
+		{"ce_businessid", ev.BusinessID}, {"ce_sourceversion", ev.SourceVersion},
+		{"content-type", "application/avro"}, {"traceparent", traceparent},
+	} {
+		if h[1] != "" { // CloudEvents forbids empty attributes
+			out = append(out, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
+		}
+	}
+	return out
+}
+
+// EnvelopeOf reads the headers that EventHeaders wrote. False when one that every event has is missing or does not
+// parse, or the version is not 1.x: then the value must be decoded. Of a repeated header the last counts.
+func EnvelopeOf(headers []kgo.RecordHeader) (Envelope, bool) {
+	var e Envelope
+	var version, at string
+	for _, h := range headers {
+		v := string(h.Value)
+		switch h.Key {
+		case "ce_specversion":
+			version = v
+		case "ce_id":
+			e.ID = EventID(v)
+		case "ce_type":
+			e.Type = EventType(v)
+		case "ce_source":
+			e.Source = v
+		case "ce_system":
+			e.System = System(v)
+		case "ce_subject":
+			e.Subject = v
+		case "ce_businessid":
+			e.BusinessID = v
+		case "ce_sourceversion":
+			e.SourceVersion = v
+		case "ce_time":
+			at = v
+		case "traceparent":
+			e.TraceParent = v
+		}
+	}
+	t, err := time.Parse(time.RFC3339Nano, at)
+	e.Time = t.UTC()
+	whole := strings.HasPrefix(version, "1.") && e.ID != "" && e.Type != "" && e.Source != "" && e.System != "" && e.Subject != ""
+	return e, whole && err == nil
+}
