@@ -59,6 +59,7 @@ type Order struct {
 	Refunds    []Refund
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
+	Cancelled  time.Time // zero while open
 	PaidID     string // of the sale transaction; empty while unpaid
 	totalMinor int64
 	tax        int64
@@ -220,8 +221,8 @@ func (s *Shop) Cancel(orderID string) error {
 	if o == nil || o.Status != "open" {
 		return fmt.Errorf("shop: order %s cannot be cancelled", orderID)
 	}
-	o.Status = "cancelled"
 	s.touch(o)
+	o.Status, o.Cancelled = "cancelled", o.UpdatedAt
 	s.emit(0, "orders/cancelled", o, "")
 	return nil
 }

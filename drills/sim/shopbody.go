@@ -41,7 +41,7 @@ func orderBody(o *Order) json.RawMessage {
 		"line_items": linesOf(o), "fulfillments": []any{}, "refunds": refundsOf(o),
 	}
 	if o.Status == "cancelled" {
-		b["cancelled_at"], b["cancel_reason"] = shopTime(o.UpdatedAt), "customer"
+		b["cancelled_at"], b["cancel_reason"] = shopTime(o.Cancelled), "customer"
 	}
 	return encode(b)
 }

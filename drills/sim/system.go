@@ -78,7 +78,8 @@ func (s *System) Effects() map[string]map[string]int {
 	return out
 }
 
-// Calls counts the requests that reached the system, by the code it answered ("201") or what it did instead ("reset").
+// Calls counts the requests that reached the system, by the code of its answer ("201") or "reset" for an answer it lost;
+// "too late" counts again those of them whose caller had gone before the answer.
 func (s *System) Calls() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -177,6 +178,9 @@ func (s *System) route(pattern string, h handler) {
 		}
 		s.mu.Unlock()
 		if !pause(r.Context(), wait) {
+			s.mu.Lock()
+			s.calls["too late"]++
+			s.mu.Unlock()
 			return
 		}
 		if lost {
