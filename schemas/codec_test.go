@@ -9,13 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/shopspring/decimal"
 	"github.com/twmb/franz-go/pkg/sr"
-	"github.com/twmb/franz-go/pkg/sr/srfake"
 )
 
 // newSerde gives a Serde on a registry of its own.
 func newSerde(t testing.TB) *Serde {
 	t.Helper()
-	srv := httptest.NewServer(srfake.New().Handler())
+	srv := httptest.NewServer(NewMemoryRegistry())
 	t.Cleanup(srv.Close)
 	return NewSerde(newClient(t, srv.URL))
 }

@@ -19,7 +19,7 @@ func (rs resolving) records(w, r *node) *resolution {
 	slots := make([]slot, 0, len(r.fields))
 	same := len(w.fields) == len(r.fields)
 	for _, f := range r.fields {
-		wf := writerField(w, f)
+		wf := writerField(w, r, f)
 		if wf == nil {
 			if !f.hasElse {
 				return &resolution{err: under(f.name, fmt.Errorf("writer %s has no such field and the reader no default", w.name))}
@@ -47,15 +47,22 @@ func (rs resolving) records(w, r *node) *resolution {
 	return &resolution{fn: fillSlots(slots), faults: faults}
 }
 
-// writerField is the writer's field that a reader's field reads: by name, else by alias; nil for none.
-func writerField(w *node, f avroField) *avroField {
-	for _, name := range append([]string{f.name}, f.aliases...) {
-		i := slices.IndexFunc(w.fields, func(wf avroField) bool { return wf.name == name })
-		if i >= 0 {
+// writerField is the writer's field that field f of the reader reads: by name, else by an alias that is not the name of
+// another field; nil for none.
+func writerField(w, r *node, f avroField) *avroField {
+	if i := fieldIndex(w, f.name); i >= 0 {
+		return &w.fields[i]
+	}
+	for _, alias := range f.aliases {
+		if i := fieldIndex(w, alias); i >= 0 && fieldIndex(r, alias) < 0 {
 			return &w.fields[i]
 		}
 	}
 	return nil
+}
+
+func fieldIndex(n *node, name string) int {
+	return slices.IndexFunc(n.fields, func(f avroField) bool { return f.name == name })
 }
 
 func fillSlots(slots []slot) resolver {
