@@ -165,6 +165,9 @@ func (rs resolving) toUnion(w, r *node) *resolution {
 func (rs resolving) choose(w, r *node) (*node, *resolution) {
 	var last *resolution
 	for _, want := range []match{exactMatch, shortMatch, noMatch} {
+		if want == noMatch && last != nil {
+			break // its own type is there and does not fit: a promotion would hide that
+		}
 		for _, b := range r.branches {
 			m := exactMatch
 			if b.kind != w.kind {
