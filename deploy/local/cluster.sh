@@ -4,10 +4,11 @@
 #   eval "$(deploy/local/cluster.sh start)"    fetch what is missing, start both, wait until they answer
 #   go test ./...                              now against them
 #   deploy/local/cluster.sh stop               end exactly what start began ($SEAM_LOCAL), remove its files
-#   deploy/local/cluster.sh fetch              only fetch
+#   eval "$(deploy/local/cluster.sh fetch)"    only fetch: the tools of the interop tests, without a broker
 #
-# start prints on stdout what to export: SEAM_BROKERS, SEAM_REGISTRY, SEAM_KAFKA_LIBS (Kafka's jars, for the Java tools),
-# SEAM_PYTHON (an interpreter with the stock client) and SEAM_LOCAL (the folder of this run). Talk goes to stderr.
+# start prints on stdout what to export: SEAM_BROKERS, SEAM_REGISTRY and SEAM_LOCAL (the folder of this run), and as fetch
+# does SEAM_KAFKA_LIBS (Kafka's jars, for the Java tools) and SEAM_PYTHON (an interpreter with the stock client). Talk goes
+# to stderr.
 # Jars and the interpreter stay in ${SEAM_CACHE:-$HOME/.cache/seam}; the records of a run in a temporary folder.
 set -euo pipefail
 
@@ -60,6 +61,7 @@ fetch() {
     "$(venv)/bin/pip" install -q -r "$here/requirements.txt" >&2 </dev/null || die "pip install failed; its words are above"
     touch "$(venv)/complete"
   fi
+  printf 'export SEAM_KAFKA_LIBS=%q\nexport SEAM_PYTHON=%q\n' "$(jars)/kafka" "$(venv)/bin/python"
 }
 
 # free_port picks a port that nobody listens on, below the ephemeral range: a client that polls an ephemeral port may
@@ -133,7 +135,7 @@ start() {
 
   printf 'export SEAM_BROKERS=%q\n' "127.0.0.1:$broker"
   printf 'export SEAM_REGISTRY=%q\n' "http://127.0.0.1:$web/apis/ccompat/v7"
-  printf 'export SEAM_KAFKA_LIBS=%q\nexport SEAM_PYTHON=%q\nexport SEAM_LOCAL=%q\n' "$libs" "$(venv)/bin/python" "$SEAM_LOCAL"
+  printf 'export SEAM_LOCAL=%q\n' "$SEAM_LOCAL"
 }
 
 stop() {
@@ -155,5 +157,5 @@ stop() {
 
 case ${1:-} in
   fetch | start | stop) "$1" ;;
-  *) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+  *) sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac
