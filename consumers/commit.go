@@ -1,0 +1,268 @@
+package consumers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/binaryandbeyond/seam/consumers/ledger"
+)
+
+// batch is what the next transaction carries.
+type batch struct {
+	seq     int64 // from 1, one more for each batch
+	records []pending
+	dirty   map[dirtyKey]*lane // ledger entries to write, as they are when the transaction is built
+	offsets bool               // a watermark moved without any record
+	commits map[topicPartition]int64
+}
+
+type pending struct {
+	part *partition
+	rec  *kgo.Record
+}
+
+type dirtyKey struct {
+	tp  topicPartition
+	key string
+}
+
+func newBatch(seq int64) *batch { return &batch{seq: seq, dirty: map[dirtyKey]*lane{}} }
+
+func (b *batch) add(p *partition, rec *kgo.Record) { b.records = append(b.records, pending{p, rec}) }
+
+func (b *batch) empty() bool { return len(b.records) == 0 && len(b.dirty) == 0 && !b.offsets }
+
+// touches tells whether the batch holds anything of a partition.
+func (b *batch) touches(p *partition) bool {
+	for _, r := range b.records {
+		if r.part == p {
+			return true
+		}
+	}
+	for _, ln := range b.dirty {
+		if ln.part == p {
+			return true
+		}
+	}
+	return false
+}
+
+// drop takes everything of a lost partition out.
+func (b *batch) drop(p *partition) {
+	kept := b.records[:0]
+	for _, r := range b.records {
+		if r.part != p {
+			kept = append(kept, r)
+		}
+	}
+	b.records = kept
+	for k, ln := range b.dirty {
+		if ln.part == p {
+			delete(b.dirty, k)
+		}
+	}
+}
+
+// commit starts the transaction of everything settled, unless one is under way. The member and generation are captured
+// first: whoever loses a partition from here on is refused by them.
+func (e *engine) commit() {
+	if e.committing != nil || e.batch.empty() {
+		return
+	}
+	member, generation := e.cl.GroupMetadata()
+	if generation < 0 {
+		return // not in the group now: nothing can be committed until it is
+	}
+	b := e.batch
+	records, err := e.build(b)
+	if err != nil {
+		e.fail(err)
+		return
+	}
+	e.batch = newBatch(b.seq + 1)
+	e.committing = b
+	go func() {
+		start := time.Now()
+		err, fatal := e.transact(records, b.commits, member, generation)
+		e.Metrics.commits.WithLabelValues(e.in.Name).Observe(time.Since(start).Seconds())
+		e.send(evCommit{err, fatal})
+	}()
+}
+
+// build is every record of the batch, ledger entries last, and the watermarks in b.commits.
+func (e *engine) build(b *batch) ([]*kgo.Record, error) {
+	var out []*kgo.Record
+	touched := map[*partition]bool{}
+	for _, r := range b.records {
+		out = append(out, r.rec)
+		touched[r.part] = true
+	}
+	for k, ln := range b.dirty {
+		touched[ln.part] = true
+		value, err := e.Serde.EncodeLedgerEntry(e.ctx, e.subject("ledger."+e.in.Name), ln.part.store.Entry(k.key))
+		if err != nil {
+			return nil, fmt.Errorf("ledger of %s: %w", k.key, err)
+		}
+		out = append(out, &kgo.Record{Topic: e.Topology.Ledger(e.in.Name), Partition: k.tp.partition, Key: []byte(ledger.EntryKey(ln.part.name, k.key)), Value: value})
+	}
+	b.commits = map[topicPartition]int64{}
+	for tp, p := range e.parts {
+		if w := p.offsets.watermark(); w >= 0 && (touched[p] || w != p.offsets.done) {
+			b.commits[tp] = w
+		}
+	}
+	return out, nil
+}
+
+// transact writes records and offsets atomically. fatal tells that what the broker holds is not known, or that this member
+// is fenced: the engine must end. An error that is not fatal means nothing was written.
+func (e *engine) transact(records []*kgo.Record, commits map[topicPartition]int64, member string, generation int32) (err error, fatal bool) {
+	ctx, cancel := context.WithTimeout(e.ctx, 3*txnTimeout)
+	defer cancel()
+	if len(records) == 0 {
+		return e.commitOffsets(ctx, commits, member, generation), false
+	}
+	if err := e.cl.BeginTransaction(); err != nil {
+		return fmt.Errorf("begin transaction: %w", err), true
+	}
+	err = e.cl.ProduceSync(ctx, records...).FirstErr()
+	if err == nil {
+		err = e.txnOffsets(ctx, commits, member, generation)
+	}
+	if err != nil {
+		if abortErr := e.cl.EndTransaction(ctx, kgo.TryAbort); abortErr != nil {
+			return fmt.Errorf("%w; abort: %w", err, abortErr), true
+		}
+		return err, fenced(err)
+	}
+	if err := e.cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		return fmt.Errorf("commit: whether it was done is not known: %w", err), true
+	}
+	return nil, false
+}
+
+// fenced tells whether an error means that another member has this one's place.
+func fenced(err error) bool {
+	for _, k := range []error{kerr.UnknownMemberID, kerr.FencedInstanceID, kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidTxnState} {
+		if errors.Is(err, k) {
+			return true
+		}
+	}
+	return false
+}
+
+// txnOffsets adds the watermarks to the transaction under the captured generation: the one thing that refuses a member
+// which lost its partitions. The records before it began the transaction on the broker (KIP-890, Kafka 4).
+func (e *engine) txnOffsets(ctx context.Context, commits map[topicPartition]int64, member string, generation int32) error {
+	id, epoch, err := e.cl.ProducerID(ctx)
+	if err != nil {
+		return err
+	}
+	req := kmsg.NewPtrTxnOffsetCommitRequest()
+	group := e.Topology.Group(e.in.Name)
+	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch = group+"/"+e.Instance, group, id, epoch
+	req.MemberID, req.Generation = member, generation
+	if e.Static {
+		req.InstanceID = kmsg.StringPtr(e.Instance)
+	}
+	byTopic := map[string][]kmsg.TxnOffsetCommitRequestTopicPartition{}
+	for tp, offset := range commits {
+		rp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+		rp.Partition, rp.Offset, rp.LeaderEpoch = tp.partition, offset, -1
+		byTopic[tp.topic] = append(byTopic[tp.topic], rp)
+	}
+	for topic, parts := range byTopic {
+		rt := kmsg.NewTxnOffsetCommitRequestTopic()
+		rt.Topic, rt.TopicID, rt.Partitions = topic, e.topicIDs.get(topic), parts
+		req.Topics = append(req.Topics, rt)
+	}
+	resp, err := req.RequestWith(ctx, e.cl)
+	if err != nil {
+		return fmt.Errorf("offsets: %w", err)
+	}
+	for _, rt := range resp.Topics {
+		for _, rp := range rt.Partitions {
+			if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
+				return fmt.Errorf("offset of %s/%d: %w", rt.Topic, rp.Partition, err)
+			}
+		}
+	}
+	return nil
+}
+
+// commitOffsets moves watermarks past records that were only read again: there is nothing to write beside them.
+func (e *engine) commitOffsets(ctx context.Context, commits map[topicPartition]int64, member string, generation int32) error {
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group, req.MemberID, req.Generation = e.Topology.Group(e.in.Name), member, generation
+	if e.Static {
+		req.InstanceID = kmsg.StringPtr(e.Instance)
+	}
+	byTopic := map[string][]kmsg.OffsetCommitRequestTopicPartition{}
+	for tp, offset := range commits {
+		rp := kmsg.NewOffsetCommitRequestTopicPartition()
+		rp.Partition, rp.Offset, rp.LeaderEpoch = tp.partition, offset, -1
+		byTopic[tp.topic] = append(byTopic[tp.topic], rp)
+	}
+	for topic, parts := range byTopic {
+		rt := kmsg.NewOffsetCommitRequestTopic()
+		rt.Topic, rt.TopicID, rt.Partitions = topic, e.topicIDs.get(topic), parts
+		req.Topics = append(req.Topics, rt)
+	}
+	if len(req.Topics) == 0 {
+		return nil
+	}
+	resp, err := req.RequestWith(ctx, e.cl)
+	if err != nil {
+		return fmt.Errorf("offsets: %w", err)
+	}
+	for _, rt := range resp.Topics {
+		for _, rp := range rt.Partitions {
+			if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
+				return fmt.Errorf("offset of %s/%d: %w", rt.Topic, rp.Partition, err)
+			}
+		}
+	}
+	return nil
+}
+
+// onCommit goes on after a transaction: lanes that waited for it, or the same work once more.
+func (e *engine) onCommit(ev evCommit) error {
+	if ev.fatal {
+		return ev.err
+	}
+	b := e.committing
+	e.committing = nil
+	if ev.err != nil {
+		e.log.Warn("a transaction was aborted and is repeated", "err", ev.err)
+		e.batch.records = append(b.records, e.batch.records...)
+		for k, ln := range b.dirty {
+			e.batch.dirty[k] = ln
+			ln.commit = e.batch.seq
+		}
+		e.batch.offsets = e.batch.offsets || b.offsets
+		for _, p := range e.lost {
+			e.batch.drop(p)
+		}
+		e.lost = nil
+		return nil
+	}
+	e.lost = nil
+	e.committed = b.seq
+	for tp, w := range b.commits {
+		if p := e.parts[tp]; p != nil {
+			p.offsets.done = w
+		}
+	}
+	for _, ln := range b.dirty {
+		if e.parts[ln.part.tp] == ln.part {
+			e.step(ln)
+		}
+	}
+	return nil
+}

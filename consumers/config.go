@@ -1,0 +1,107 @@
+package consumers
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// Config is one worker: one integration in one process.
+type Config struct {
+	Topology    *topology.Topology
+	Integration *topology.Integration
+	Options     []kgo.Opt // how to reach the cluster: brokers, TLS, SASL
+	Serde       *schemas.Serde
+	// Instance names this process in the group. With Static true it is also the group.instance.id: a restart under the same
+	// name takes its partitions back at once. Two processes must not share a name. Default random.
+	Instance string
+	Static   bool
+	// Tick is how often settled work is committed. Default 50ms: a transaction costs the broker 15 to 25 ms whatever its size.
+	Tick time.Duration
+	// Session is the group's session.timeout.ms. Default 12s; calls are allowed for three quarters of it after a heartbeat.
+	Session time.Duration
+	Metrics *Metrics // default: not registered anywhere
+	Logger  *slog.Logger
+	// Report is told the worker's status when it changes and every few seconds; nil for nobody.
+	Report func(*schemas.WorkerStatus)
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+func (c Config) withDefaults() Config {
+	if c.Instance == "" {
+		b := make([]byte, 4)
+		_, _ = rand.Read(b) // crypto/rand.Read never fails
+		c.Instance = hex.EncodeToString(b)
+	}
+	if c.Tick == 0 {
+		c.Tick = 50 * time.Millisecond
+	}
+	if c.Session == 0 {
+		c.Session = 12 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(nil)
+	}
+	if c.Report == nil {
+		c.Report = func(*schemas.WorkerStatus) {}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+const (
+	heartbeat      = time.Second      // of the group: twelve in a session
+	rebalanceLimit = 60 * time.Second // longer than the longest drain of calls
+	txnTimeout     = 10 * time.Second // a dead worker's transaction holds readers no longer than this
+	drainLimit     = 15 * time.Second // how long a revoked partition waits for its calls; then they are abandoned
+	maxQueued      = 20_000           // records held in lanes before fetching pauses; at 1 KB each, 20 MB
+	maxBatch       = 5_000            // records in one transaction
+	maxPoll        = 1_000            // records handed over at once
+	maxAttempts    = 20               // attempts an outcome keeps: the first and the latest
+)
+
+// options is how the worker's client joins.
+func (c Config) options(lease *lease) []kgo.Opt {
+	group := c.Topology.Group(c.Integration.Name)
+	id := group + "/" + c.Instance
+	opts := append(append([]kgo.Opt{}, c.Options...),
+		kgo.ClientID(id), // the members' client ids tell ledger.Fence whose transactions are alive
+		kgo.ConsumerGroup(group),
+		kgo.ConsumeTopics(c.Topology.InputTopics(c.Integration)...),
+		// NoResetOffset makes records lost to retention an error instead of a silent skip; alone it would start a new group
+		// at the end.
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.DisableAutoCommit(),
+		kgo.RequireStableFetchOffsets(),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxWait(250*time.Millisecond),
+		kgo.FetchMaxBytes(16<<20),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.SessionTimeout(c.Session),
+		kgo.HeartbeatInterval(min(heartbeat, c.Session/4)),
+		kgo.RebalanceTimeout(rebalanceLimit),
+		kgo.TransactionalID(id),
+		kgo.TransactionTimeout(txnTimeout),
+		kgo.ProducerLinger(0), // the tick is the linger
+		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.NoCompression()),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), // ledger and parked lie where their input lies
+		kgo.WithHooks(lease),
+	)
+	if c.Static {
+		opts = append(opts, kgo.InstanceID(c.Instance))
+	}
+	return opts
+}

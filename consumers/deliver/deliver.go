@@ -1,0 +1,108 @@
+package deliver
+
+import (
+	"context"
+	"time"
+
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// Class is what an attempt tells about the effect in the downstream.
+type Class string
+
+// The classes. Every switch over them is complete.
+const (
+	Delivered   Class = "delivered"    // the effect is there
+	AlreadyDone Class = "already_done" // the effect was there before
+	Rejected    Class = "rejected"     // the business said no: no effect, and a repetition would say no again
+	Retry       Class = "retry"        // certainly no effect; later may go better
+	Unknown     Class = "unknown"      // the effect may or may not be there
+	Credentials Class = "credentials"  // 401 or 403: no effect, and none will come before somebody mends the key
+	Contract    Class = "contract"     // an answer the integration does not declare: what it means is not known
+	Unmappable  Class = "unmappable"   // the event does not fill the request: nothing was sent
+)
+
+// Classes lists every class.
+var Classes = []Class{Delivered, AlreadyDone, Rejected, Retry, Unknown, Credentials, Contract, Unmappable}
+
+// Request is one attempt.
+type Request struct {
+	Event     *schemas.Event // less the fields that may not be written
+	Route     *topology.Route
+	Key       string // idempotency key, the same at every attempt
+	Attempt   int    // from 1
+	Topic     string // where the event was read
+	Partition int32
+	// TraceParent is the W3C context to send on; empty for none.
+	TraceParent string
+}
+
+// Result is what came of one attempt.
+type Result struct {
+	Class      Class
+	Status     int    // HTTP status; 0 when no answer came or none is spoken
+	Detail     string // an excerpt of the answer or the transport's error: at most 300 bytes, no secret
+	Reference  string // the downstream's id of what it made, where Answers.Reference finds one
+	RetryAfter time.Duration
+	Took       time.Duration
+}
+
+// Kind delivers to one sort of downstream. It is safe for concurrent use.
+type Kind interface {
+	// Deliver makes one attempt; it ends by ctx's deadline.
+	Deliver(ctx context.Context, r Request) Result
+	// Probe asks whether the request's effect is there: AlreadyDone if it is, Retry if it is not, Unknown if that cannot be
+	// told now. A kind whose integration declares no probe answers Unknown.
+	Probe(ctx context.Context, r Request) Result
+}
+
+// kinds is every way to deliver, by the key a route declares it with.
+var kinds = map[string]func(*topology.Integration) (Kind, error){
+	"http": func(in *topology.Integration) (Kind, error) { return newHTTP(in) },
+	"file": func(*topology.Integration) (Kind, error) { return newFile(), nil },
+}
+
+// KindOf is the table's key for a route.
+func KindOf(r *topology.Route) string {
+	if r.File != nil {
+		return "file"
+	}
+	return "http"
+}
+
+// Set is every kind one integration needs, by key.
+type Set map[string]Kind
+
+// New builds the kinds an integration's routes need. Its errors are faults of the topology that Load would have named.
+func New(in *topology.Integration) (Set, error) {
+	set := Set{}
+	for i := range in.Deliver {
+		key := KindOf(&in.Deliver[i])
+		if set[key] != nil {
+			continue
+		}
+		k, err := kinds[key](in)
+		if err != nil {
+			return nil, err
+		}
+		set[key] = k
+	}
+	return set, nil
+}
+
+// Deliver makes one attempt by the kind of the request's route.
+func (s Set) Deliver(ctx context.Context, r Request) Result {
+	start := time.Now()
+	res := s[KindOf(r.Route)].Deliver(ctx, r)
+	res.Took = time.Since(start)
+	return res
+}
+
+// Probe asks by the kind of the request's route.
+func (s Set) Probe(ctx context.Context, r Request) Result {
+	start := time.Now()
+	res := s[KindOf(r.Route)].Probe(ctx, r)
+	res.Took = time.Since(start)
+	return res
+}

@@ -1,0 +1,184 @@
+package consumers
+
+import (
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/binaryandbeyond/seam/consumers/deliver"
+	"github.com/binaryandbeyond/seam/consumers/ledger"
+	"github.com/binaryandbeyond/seam/consumers/rules"
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// delivered ends an event whose effect is in the downstream.
+func (e *engine) delivered(ln *lane, it *item, kind schemas.Kind, res deliver.Result) {
+	now := e.Now()
+	e.lastSuccess = &now
+	route := rules.RouteOf(e.in, it.noted, it.ev)
+	setOperation(it.noted, schemas.Operation{Name: it.op, State: schemas.OpDone, EventID: it.env.ID, Key: it.key, Version: it.ev.SourceVersion, Reference: res.Reference, At: now})
+	if route != nil && route.Undoes != "" {
+		undone := *rules.OperationOf(it.noted, route.Undoes)
+		undone.State = schemas.OpUndone
+		setOperation(it.noted, undone)
+	}
+	e.finishWith(ln, it, rules.Decision{Kind: kind}, res.Reference)
+}
+
+// finish ends the head with a final outcome.
+func (e *engine) finish(ln *lane, it *item, d rules.Decision) { e.finishWith(ln, it, d, "") }
+
+// finishWith writes the outcome, the ledger and, for an event that was parked, the end of that; then the lane goes on.
+func (e *engine) finishWith(ln *lane, it *item, d rules.Decision, reference string) {
+	p, now := ln.part, e.Now()
+	entry := e.entry(ln, it)
+	if d.Kind != schemas.Duplicate && d.Reason != schemas.ReasonNotSubscribed {
+		done := schemas.FinishedEvent{ID: it.env.ID, Kind: d.Kind, At: now}
+		if d.Kind == schemas.Delivered || d.Kind == schemas.AlreadyDone || d.Kind == schemas.Rejected {
+			done.BusinessID = it.env.BusinessID
+		}
+		entry.Events = append(slices.Clone(entry.Events), done)
+	}
+	dropIntent(entry, it)
+	e.put(ln, ledger.Prune(entry, now.Add(-e.in.DedupWindow.D())))
+	o := e.outcome(ln, it, d.Kind, d.Reason, d.Detail)
+	o.Reference = reference
+	if d.Withheld != nil {
+		o.WithheldFields = d.Withheld
+	}
+	e.emit(p, o)
+	if it.parked != nil {
+		p.store.Unpark(ln.key, it.parked.EventID)
+		e.batch.add(p, &kgo.Record{Topic: e.Topology.Parked(e.in.Name), Partition: p.tp.partition, Key: []byte(ledger.ParkedKey(p.name, ln.key, it.parked.EventID))})
+	}
+	e.pop(ln)
+	e.recheck(ln)
+}
+
+// entry is the ledger entry to write when the head is settled: with what it told, and its offset.
+func (e *engine) entry(ln *lane, it *item) *schemas.LedgerEntry {
+	entry := it.noted
+	if entry == nil {
+		c := *ln.part.store.Entry(ln.key)
+		entry = &c
+	}
+	if it.parked == nil {
+		entry.Settled = max(entry.Settled, it.rec.Offset)
+	} else {
+		entry.Settled = max(entry.Settled, ln.part.store.Entry(ln.key).Settled)
+	}
+	entry.UpdatedAt = e.Now()
+	return entry
+}
+
+// dropIntent takes back the intent of an event that ends without an effect.
+func dropIntent(entry *schemas.LedgerEntry, it *item) {
+	entry.Operations = slices.DeleteFunc(slices.Clone(entry.Operations), func(o schemas.Operation) bool {
+		return o.State == schemas.OpIntent && o.EventID == it.env.ID
+	})
+}
+
+// hold says why an event is parked.
+type hold struct {
+	reason schemas.Reason
+	detail string
+	needs  []schemas.EventType
+	until  time.Time
+	op     string
+}
+
+// park keeps the head durably, so that the lane and the offset can pass it.
+func (e *engine) park(ln *lane, it *item, h hold) {
+	entry := e.entry(ln, it)
+	dropIntent(entry, it)
+	e.put(ln, entry)
+	w := &schemas.ParkedRecord{Integration: e.in.Name, EventID: poisonID(it), EventType: it.env.Type, Key: ln.key, Topic: ln.part.name, Partition: ln.part.tp.partition,
+		Offset: it.rec.Offset, Headers: map[string]string{}, Value: it.rec.Value, Reason: h.reason, Detail: h.detail, Needs: h.needs, Operation: h.op, Attempts: it.attempts, Since: e.Now()}
+	for _, hd := range it.rec.Headers {
+		w.Headers[hd.Key] = string(hd.Value)
+	}
+	if it.parked != nil {
+		w.Since = it.parked.Since
+	}
+	if !h.until.IsZero() {
+		w.Until = &h.until
+	}
+	e.parkRecord(ln.part, w, it)
+	e.pop(ln)
+	e.recheck(ln)
+}
+
+// parkRecord writes a parked record and the outcome that tells of it. it is nil for a record parked before.
+func (e *engine) parkRecord(p *partition, w *schemas.ParkedRecord, it *item) {
+	p.store.Park(w)
+	value, err := e.Serde.EncodeParkedRecord(e.ctx, e.subject("parked."+e.in.Name), w)
+	if err != nil {
+		e.fail(err)
+		return
+	}
+	headers := []kgo.RecordHeader{}
+	for k, v := range w.Headers {
+		headers = append(headers, kgo.RecordHeader{Key: k, Value: []byte(v)})
+	}
+	e.batch.add(p, &kgo.Record{Topic: e.Topology.Parked(e.in.Name), Partition: p.tp.partition, Key: []byte(ledger.ParkedKey(p.name, w.Key, w.EventID)), Value: value, Headers: headers})
+	if it == nil {
+		it = &item{parked: w, rec: parkedRecord(w, e.Topology.Prefix), attempts: w.Attempts, op: w.Operation}
+		it.env, _ = schemas.EnvelopeOf(it.rec.Headers)
+	}
+	o := e.outcome(&lane{part: p, key: w.Key}, it, schemas.Parked, w.Reason, w.Detail)
+	o.EventID, o.Until = w.EventID, w.Until
+	e.emit(p, o)
+}
+
+// parkedRecord is the record that was parked, as it was read.
+func parkedRecord(w *schemas.ParkedRecord, prefix string) *kgo.Record {
+	rec := &kgo.Record{Topic: prefix + w.Topic, Partition: w.Partition, Offset: w.Offset, Key: []byte(w.Key), Value: w.Value}
+	for k, v := range w.Headers {
+		rec.Headers = append(rec.Headers, kgo.RecordHeader{Key: k, Value: []byte(v)})
+	}
+	return rec
+}
+
+// outcome is the head's outcome.
+func (e *engine) outcome(ln *lane, it *item, kind schemas.Kind, reason schemas.Reason, detail string) *schemas.Outcome {
+	o := &schemas.Outcome{Integration: e.in.Name, EventID: poisonID(it), EventType: it.env.Type, OrderID: ln.key, Kind: kind, Reason: reason, Detail: detail,
+		Operation: it.op, WithheldFields: it.withheld, IdempotencyKey: it.key, Attempts: it.attempts, EventTime: it.env.Time, At: e.Now(), Topic: ln.part.name,
+		Partition: ln.part.tp.partition, Offset: it.rec.Offset, Instance: e.Instance, TraceParent: it.env.TraceParent}
+	if it.ev != nil {
+		o.IngestedAt = it.ev.IngestedAt
+	}
+	return o
+}
+
+// emit adds an outcome to the batch, and logs and counts it.
+func (e *engine) emit(p *partition, o *schemas.Outcome) {
+	value, err := e.Serde.EncodeOutcome(e.ctx, e.subject(topology.TopicReconciliation), o)
+	if err != nil {
+		e.fail(err)
+		return
+	}
+	e.batch.add(p, &kgo.Record{Topic: e.Topology.TopicName(topology.TopicReconciliation), Partition: p.tp.partition, Key: []byte(o.OrderID), Value: value, Headers: []kgo.RecordHeader{
+		{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte(o.Integration + "/" + string(o.EventID) + "/" + string(o.Kind))},
+		{Key: "ce_type", Value: []byte("seam.outcome." + string(o.Kind))}, {Key: "ce_source", Value: []byte("/seam/" + o.Integration)},
+		{Key: "ce_subject", Value: []byte(o.OrderID)}, {Key: "content-type", Value: []byte("application/avro")}}})
+	e.Metrics.outcomes.WithLabelValues(e.in.Name, string(o.Kind), string(o.Reason)).Inc()
+	e.log.Info("outcome", "topic", o.Topic, "partition", o.Partition, "offset", o.Offset, "order_id", o.OrderID, "event_id", o.EventID, "outcome", o.Kind, "reason", o.Reason, "attempts", len(o.Attempts))
+}
+
+// put changes the ledger in memory and marks it for the next transaction; the lane's next call waits for that.
+func (e *engine) put(ln *lane, entry *schemas.LedgerEntry) {
+	ln.part.store.Put(entry)
+	e.batch.dirty[dirtyKey{ln.part.tp, ln.key}] = ln
+	ln.commit = e.batch.seq
+}
+
+// subject is the registry subject of a topic's values.
+func (e *engine) subject(topic string) string { return e.Topology.TopicName(topic) + "-value" }
+
+// fail ends the engine: an outcome that cannot be written must not be lost.
+func (e *engine) fail(err error) {
+	e.log.Error("a record cannot be encoded", "err", err)
+	go e.send(evCommit{err: err, fatal: true})
+}

@@ -1,0 +1,262 @@
+package consumers
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/binaryandbeyond/seam/consumers/deliver"
+	"github.com/binaryandbeyond/seam/consumers/ledger"
+	"github.com/binaryandbeyond/seam/consumers/rules"
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// engine is one life of a worker. All fields below the first group belong to loop's goroutine.
+type engine struct {
+	Config
+	in     *topology.Integration
+	kinds  deliver.Set
+	cl     *kgo.Client
+	lease  *lease
+	log    *slog.Logger
+	ctx    context.Context // of the engine's goroutines; ended by cancel, not by shutdown, so that calls can finish
+	cancel context.CancelFunc
+	events chan any
+
+	parts       map[topicPartition]*partition
+	gate        *gate
+	ready       []*lane // lanes whose head asks for a call, oldest first
+	inFlight    int
+	queued      int  // records in lanes
+	fetchPaused bool // maxQueued was reached
+	batch       *batch
+	committing  *batch       // nil when no transaction is under way
+	committed   int64        // the newest batch that is committed
+	lost        []*partition // while committing: partitions lost since
+	topicIDs    topicIDs
+	wake        *time.Timer
+	stopping    bool
+	lastSuccess *time.Time
+	reported    schemas.WorkerStatus
+}
+
+// topicPartition names a partition of an event topic, prefix included.
+type topicPartition struct {
+	topic     string
+	partition int32
+}
+
+// The events of the loop.
+type (
+	evFetched struct {
+		recs []*kgo.Record
+		done chan struct{}
+	}
+	evAssigned struct{ parts []topicPartition }
+	evRevoked  struct {
+		parts []topicPartition
+		lost  bool
+		done  chan struct{}
+	}
+	evRestored struct {
+		p     *partition
+		store *ledger.Store
+		err   error
+	}
+	evResult struct {
+		ln    *lane
+		it    *item
+		res   deliver.Result
+		probe bool
+	}
+	evTimer struct {
+		ln *lane
+		it *item
+	}
+	evDecoded struct {
+		ln  *lane
+		it  *item
+		ev  *schemas.Event
+		err error
+	}
+	evCommit struct {
+		err   error
+		fatal bool
+	}
+)
+
+func newEngine(c Config, kinds deliver.Set) *engine {
+	ctx, cancel := context.WithCancel(context.Background())
+	e := &engine{
+		Config: c, in: c.Integration, kinds: kinds, ctx: ctx, cancel: cancel,
+		lease:  &lease{session: c.Session},
+		log:    c.Logger.With("integration", c.Integration.Name),
+		events: make(chan any, 256),
+		parts:  map[topicPartition]*partition{},
+		gate:   newGate(c.Integration),
+		wake:   time.NewTimer(time.Hour),
+	}
+	e.batch = newBatch(1)
+	return e
+}
+
+// send hands an event to the loop; false when the engine has ended.
+func (e *engine) send(ev any) bool {
+	select {
+	case e.events <- ev:
+		return true
+	case <-e.ctx.Done():
+		return false
+	}
+}
+
+// loop is the one goroutine that decides. It ends when ctx does and everything under way has drained, or on a fatal error.
+func (e *engine) loop(ctx context.Context) error {
+	tick := time.NewTicker(e.Tick)
+	defer tick.Stop()
+	slow := time.NewTicker(time.Second)
+	defer slow.Stop()
+	e.report(e.Now(), true)
+	stop := ctx.Done()
+	var giveUp <-chan time.Time
+	for {
+		select {
+		case <-stop:
+			stop, e.stopping = nil, true
+			giveUp = time.After(drainLimit)
+		case <-giveUp:
+			return nil
+		case ev := <-e.events:
+			if err := e.on(ev); err != nil {
+				return err
+			}
+		case <-e.wake.C:
+		case <-tick.C:
+			e.commit()
+		case <-slow.C:
+			e.expireParked()
+			e.report(e.Now(), false)
+		}
+		e.pump()
+		e.settleRevoked()
+		if len(e.batch.records) >= maxBatch {
+			e.commit()
+		}
+		if e.stopping && e.drained() {
+			e.report(e.Now(), true)
+			return nil
+		}
+	}
+}
+
+// on handles one event.
+func (e *engine) on(ev any) error {
+	switch ev := ev.(type) {
+	case evFetched:
+		for _, rec := range ev.recs {
+			e.receive(rec)
+		}
+		close(ev.done)
+		e.throttle()
+	case evAssigned:
+		for _, tp := range ev.parts {
+			e.assign(tp)
+		}
+	case evRevoked:
+		e.revoke(ev)
+	case evRestored:
+		return e.restored(ev)
+	case evResult:
+		e.inFlight--
+		e.result(ev)
+	case evTimer:
+		if e.holds(ev.ln, ev.it) {
+			ev.ln.waiting = false
+			e.step(ev.ln)
+		}
+	case evDecoded:
+		e.decoded(ev)
+	case evCommit:
+		return e.onCommit(ev)
+	}
+	return nil
+}
+
+// receive puts a record into its order's lane.
+func (e *engine) receive(rec *kgo.Record) {
+	p := e.parts[topicPartition{rec.Topic, rec.Partition}]
+	if p == nil || p.revoked != nil {
+		return // fetched before a revocation that came first
+	}
+	p.offsets.receive(rec.Offset)
+	it := &item{rec: rec}
+	it.env, _ = schemas.EnvelopeOf(rec.Headers)
+	key := string(rec.Key)
+	if key == "" {
+		key = string(ledger.PoisonID(rec.Topic, rec.Partition, rec.Offset)) // no order to stand behind
+	}
+	ln := p.lane(key)
+	ln.queue = append(ln.queue, it)
+	e.queued++
+	if len(ln.queue) == 1 {
+		e.step(ln)
+	}
+}
+
+// throttle pauses fetching while lanes hold maxQueued records, and goes on at half of that.
+func (e *engine) throttle() {
+	topics := e.Topology.InputTopics(e.in)
+	switch {
+	case !e.fetchPaused && e.queued >= maxQueued:
+		e.cl.PauseFetchTopics(topics...)
+		e.fetchPaused = true
+	case e.fetchPaused && e.queued <= maxQueued/2:
+		e.cl.ResumeFetchTopics(topics...)
+		e.fetchPaused = false
+	}
+}
+
+// pump starts calls of ready lanes while the gate, the in-flight limit and the lease allow.
+func (e *engine) pump() {
+	now := e.Now()
+	for len(e.ready) > 0 && e.inFlight < e.in.InFlight && !e.stopping {
+		ln := e.ready[0]
+		it := ln.head()
+		if it == nil || it.noted == nil || ln.part.revoked != nil || e.parts[ln.part.tp] != ln.part {
+			e.ready, ln.asked = e.ready[1:], false
+			continue
+		}
+		d := rules.Decide(e.in, e.Topology.Ownership, e.facts(ln, it))
+		if d.Action != rules.Call { // it was superseded while it waited
+			e.ready, ln.asked = e.ready[1:], false
+			e.step(ln)
+			continue
+		}
+		if e.lease.left() <= 0 {
+			e.wake.Reset(50 * time.Millisecond)
+			return
+		}
+		wait, ok := e.gate.enter(now)
+		if !ok {
+			e.wake.Reset(max(wait, time.Millisecond))
+			return
+		}
+		e.ready, ln.asked = e.ready[1:], false
+		e.call(ln, it, d)
+	}
+}
+
+// drained tells whether nothing is under way and nothing waits to be committed.
+func (e *engine) drained() bool {
+	if e.inFlight > 0 || e.committing != nil {
+		return false
+	}
+	if !e.batch.empty() {
+		e.commit()
+		return false
+	}
+	return true
+}

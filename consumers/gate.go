@@ -1,0 +1,148 @@
+package consumers
+
+import (
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/binaryandbeyond/seam/consumers/deliver"
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// gate decides whether the integration may be called now. It is shut by a maintenance window, by credentials that were
+// refused, and by the breaker; while it is shut no clock of an event runs. It is not safe for concurrent use.
+type gate struct {
+	in      *topology.Integration
+	limiter *rate.Limiter
+	recent  []bool // the last calls, true for failed
+	next    int
+
+	state     string // schemas.WorkerStatus.Circuit
+	why       string
+	openUntil time.Time
+	probing   bool // half open: one call is out
+
+	shutSince time.Time
+	shutTotal time.Duration
+}
+
+// The states of the circuit.
+const (
+	circuitClosed   = "closed"
+	circuitOpen     = "open"
+	circuitHalfOpen = "half_open"
+)
+
+func newGate(in *topology.Integration) *gate {
+	limit, burst := rate.Inf, 1
+	if in.Rate.Limit > 0 {
+		limit, burst = rate.Limit(in.Rate.Limit), max(1, int(in.Rate.Limit))
+	}
+	return &gate{in: in, limiter: rate.NewLimiter(limit, burst), state: circuitClosed}
+}
+
+// enter takes a permit for one call, or says how long to wait before asking again.
+func (g *gate) enter(now time.Time) (wait time.Duration, ok bool) {
+	if end, closed := g.in.Closed(now); closed {
+		g.shut(now)
+		return end.Sub(now), false
+	}
+	if g.state != circuitClosed {
+		if now.Before(g.openUntil) {
+			return g.openUntil.Sub(now), false
+		}
+		if g.probing {
+			return g.in.Timeout.D(), false // its answer wakes the gate before
+		}
+	}
+	r := g.limiter.ReserveN(now, 1)
+	if d := r.DelayFrom(now); d > 0 {
+		r.CancelAt(now)
+		return d, false
+	}
+	if g.state != circuitClosed {
+		g.state, g.probing = circuitHalfOpen, true
+	} else {
+		g.open(now)
+	}
+	return 0, true
+}
+
+// leave takes note of how a call went.
+func (g *gate) leave(now time.Time, res deliver.Result) {
+	if res.Class == deliver.Unmappable {
+		g.probing = false
+		return // nothing was sent
+	}
+	if res.Class == deliver.Credentials {
+		g.trip(now, "credentials refused: "+res.Detail)
+		return
+	}
+	failed := res.Class == deliver.Retry || res.Class == deliver.Unknown
+	if g.state != circuitClosed {
+		if failed {
+			g.trip(now, res.Detail)
+			return
+		}
+		g.state, g.why, g.probing, g.recent, g.next = circuitClosed, "", false, nil, 0
+		g.open(now)
+		return
+	}
+	if len(g.recent) < g.in.Breaker.Of {
+		g.recent = append(g.recent, failed)
+	} else {
+		g.recent[g.next] = failed
+		g.next = (g.next + 1) % len(g.recent)
+	}
+	if failed && len(g.recent) == g.in.Breaker.Of && 100*count(g.recent) >= float64(g.in.Breaker.Failures)*float64(len(g.recent)) {
+		g.trip(now, res.Detail)
+	}
+}
+
+// trip opens the circuit.
+func (g *gate) trip(now time.Time, why string) {
+	g.state, g.why, g.probing = circuitOpen, why, false
+	g.openUntil = now.Add(g.in.Breaker.Open.D())
+	g.shut(now)
+}
+
+func (g *gate) shut(now time.Time) {
+	if g.shutSince.IsZero() {
+		g.shutSince = now
+	}
+}
+
+func (g *gate) open(now time.Time) {
+	if !g.shutSince.IsZero() {
+		g.shutTotal += now.Sub(g.shutSince)
+		g.shutSince = time.Time{}
+	}
+}
+
+// shutFor is how long the gate has been shut in all; the clocks of events stop meanwhile.
+func (g *gate) shutFor(now time.Time) time.Duration {
+	if g.shutSince.IsZero() {
+		return g.shutTotal
+	}
+	return g.shutTotal + now.Sub(g.shutSince)
+}
+
+// status fills the circuit part of a report.
+func (g *gate) status(st *schemas.WorkerStatus) {
+	st.Circuit, st.CircuitWhy = g.state, g.why
+	st.State = "running"
+	if !g.shutSince.IsZero() {
+		st.State = "paused"
+	}
+}
+
+func count(list []bool) float64 {
+	n := 0.0
+	for _, b := range list {
+		if b {
+			n++
+		}
+	}
+	return n
+}

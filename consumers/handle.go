@@ -1,0 +1,195 @@
+package consumers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/binaryandbeyond/seam/consumers/ledger"
+	"github.com/binaryandbeyond/seam/consumers/rules"
+	"github.com/binaryandbeyond/seam/schemas"
+)
+
+// step handles the head of a lane as far as it goes without waiting: read again? known? subscribed? decode ▸ note ▸ decide,
+// and then finish, hold, or ask for a call. These are all the steps of an event.
+func (e *engine) step(ln *lane) {
+	for p := ln.part; !ln.busy && !ln.waiting && p.store != nil && p.revoked == nil && !e.stopping; {
+		it := ln.head()
+		if it == nil {
+			if ln.commit <= e.committed {
+				delete(p.lanes, ln.key)
+			}
+			return
+		}
+		if it.parked == nil && p.store.Settled(ln.key, it.rec.Offset) {
+			e.Metrics.replayed.WithLabelValues(e.in.Name).Inc()
+			e.pop(ln)
+			e.batch.offsets = true
+			continue
+		}
+		if len(it.rec.Key) == 0 {
+			e.park(ln, it, hold{reason: schemas.ReasonMissingKey, detail: "the record has no key: no order to handle it under"})
+			continue
+		}
+		if it.ev == nil && it.env.Type != "" && !slices.Contains(e.in.Subscribes(), it.env.Type) {
+			if d, done := e.known(ln, it); done {
+				e.finish(ln, it, d)
+			} else {
+				e.finish(ln, it, rules.Decision{Kind: schemas.Withheld, Reason: schemas.ReasonNotSubscribed, Detail: e.in.Name + " does not act on " + string(it.env.Type)})
+			}
+			continue
+		}
+		if it.ev == nil && !e.decode(ln, it) {
+			return
+		}
+		if it.ev == nil {
+			continue // poison: parked
+		}
+		if it.noted == nil {
+			it.noted = rules.Note(e.Topology.Ownership, p.store.Entry(ln.key), it.ev)
+		}
+		d := rules.Decide(e.in, e.Topology.Ownership, e.facts(ln, it))
+		it.withheld = d.Withheld
+		switch d.Action {
+		case rules.Finish:
+			e.finish(ln, it, d)
+		case rules.Hold:
+			e.park(ln, it, hold{reason: d.Reason, detail: d.Detail, needs: d.Needs, until: d.Until, op: d.Route.Operation})
+		case rules.Call:
+			e.ask(ln, it, d)
+			return
+		}
+	}
+}
+
+// facts is what rules.Decide needs to know of the head.
+func (e *engine) facts(ln *lane, it *item) rules.Facts {
+	f := rules.Facts{Event: it.ev, Entry: it.noted, Behind: ln.behind(), Attempted: it.called, Now: e.Now()}
+	for _, w := range ln.part.store.Parked(ln.key) {
+		if it.parked == nil || w.EventID != it.parked.EventID && w.Offset < it.parked.Offset {
+			f.Parked = append(f.Parked, rules.Waiting{ID: w.EventID, Reason: w.Reason})
+		}
+	}
+	return f
+}
+
+// known answers duplicates from the envelope alone.
+func (e *engine) known(ln *lane, it *item) (rules.Decision, bool) {
+	for _, done := range ln.part.store.Entry(ln.key).Events {
+		if done.ID == it.env.ID {
+			return rules.Decision{Kind: schemas.Duplicate, Reason: schemas.ReasonSameEvent, Detail: fmt.Sprintf("%s at %s", done.Kind, done.At.UTC().Format(time.RFC3339))}, true
+		}
+	}
+	return rules.Decision{}, false
+}
+
+// decode decodes the head. It gives false where that waits for the registry; the lane then goes on by evDecoded.
+func (e *engine) decode(ln *lane, it *item) bool {
+	if e.Serde.Cached(it.rec.Value) {
+		ev, err := e.Serde.DecodeEvent(e.ctx, it.rec.Value)
+		e.decodedItem(ln, it, ev, err)
+		return !ln.waiting
+	}
+	ln.busy = true
+	go func() {
+		ctx, cancel := context.WithTimeout(e.ctx, 10*time.Second)
+		defer cancel()
+		ev, err := e.Serde.DecodeEvent(ctx, it.rec.Value)
+		e.send(evDecoded{ln, it, ev, err})
+	}()
+	return false
+}
+
+func (e *engine) decoded(ev evDecoded) {
+	ev.ln.busy = false
+	if e.holds(ev.ln, ev.it) {
+		e.decodedItem(ev.ln, ev.it, ev.ev, ev.err)
+		e.step(ev.ln)
+	}
+}
+
+// decodedItem takes a decoded event in, parks what can never be decoded, and lets what waits for the registry wait.
+func (e *engine) decodedItem(ln *lane, it *item, ev *schemas.Event, err error) {
+	switch {
+	case err == nil:
+		it.ev = ev
+		if it.env.ID == "" { // written by a producer that sets no headers
+			it.env = schemas.Envelope{ID: ev.ID, Type: ev.Type, Source: ev.Source, System: ev.System, Subject: ev.Subject, BusinessID: ev.BusinessID, SourceVersion: ev.SourceVersion, Time: ev.Time}
+		}
+	case errors.Is(err, schemas.ErrPoison), errors.Is(err, schemas.ErrUnknownSchema):
+		e.park(ln, it, hold{reason: schemas.ReasonPoison, detail: err.Error()})
+	default:
+		e.log.Warn("an event waits for the schema registry", "topic", it.rec.Topic, "partition", it.rec.Partition, "offset", it.rec.Offset, "err", err)
+		e.later(ln, it, time.Second)
+	}
+}
+
+// later wakes the lane after d.
+func (e *engine) later(ln *lane, it *item, d time.Duration) {
+	ln.waiting = true
+	time.AfterFunc(d, func() { e.send(evTimer{ln, it}) })
+}
+
+// pop takes the settled head out of its lane.
+func (e *engine) pop(ln *lane) {
+	it := ln.queue[0]
+	ln.queue[0] = nil
+	ln.queue = ln.queue[1:]
+	if it.parked == nil {
+		ln.part.offsets.settle(it.rec.Offset)
+		e.queued--
+		e.throttle()
+	}
+}
+
+// recheck puts parked events that may go on now to the front of their lane: what they needed came, or they became
+// pointless. It is called whenever the order learned something.
+func (e *engine) recheck(ln *lane) {
+	store := ln.part.store
+	for _, w := range store.Parked(ln.key) {
+		if w.Reason != schemas.ReasonNeeds || slices.ContainsFunc(ln.queue, func(it *item) bool { return it.parked != nil && it.parked.EventID == w.EventID }) {
+			continue
+		}
+		it := &item{parked: w, rec: parkedRecord(w, e.Topology.Prefix), attempts: w.Attempts}
+		it.env, _ = schemas.EnvelopeOf(it.rec.Headers)
+		ev, err := e.Serde.DecodeEvent(e.ctx, w.Value)
+		if err != nil {
+			e.log.Warn("a parked event does not decode", "event_id", w.EventID, "err", err)
+			continue
+		}
+		it.ev = ev
+		d := rules.Decide(e.in, e.Topology.Ownership, rules.Facts{Event: ev, Entry: store.Entry(ln.key), Behind: ln.behind(), Now: e.Now()})
+		if d.Action != rules.Hold {
+			ln.queue = slices.Insert(ln.queue, 0, it)
+		}
+	}
+}
+
+// expireParked hands what waited too long for another event to a person: the record stays, and says so.
+func (e *engine) expireParked() {
+	now := e.Now()
+	for _, p := range e.parts {
+		if p.store == nil || p.revoked != nil {
+			continue
+		}
+		for _, key := range p.store.ParkedKeys() {
+			for _, w := range p.store.Parked(key) {
+				if w.Until != nil && now.After(*w.Until) {
+					c := *w
+					c.Until, c.Detail = nil, fmt.Sprintf("%v did not come within %s: a person must release or discard it", w.Needs, now.Sub(w.Since).Round(time.Second))
+					e.parkRecord(p, &c, nil)
+				}
+			}
+		}
+	}
+}
+
+// poisonID is the id that stands for an event whose own cannot be read.
+func poisonID(it *item) schemas.EventID {
+	if it.env.ID != "" {
+		return it.env.ID
+	}
+	return ledger.PoisonID(it.rec.Topic, it.rec.Partition, it.rec.Offset)
+}

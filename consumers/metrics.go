@@ -1,0 +1,46 @@
+package consumers
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics is what all workers of a process count.
+type Metrics struct {
+	outcomes  *prometheus.CounterVec   // seam_outcomes_total{integration,outcome,reason}
+	attempts  *prometheus.CounterVec   // seam_delivery_attempts_total{integration,class}
+	took      *prometheus.HistogramVec // seam_delivery_duration_seconds{integration}
+	replayed  *prometheus.CounterVec   // seam_replayed_records_total{integration}: read again, already settled, no call
+	inFlight  *prometheus.GaugeVec     // seam_in_flight{integration}
+	circuit   *prometheus.GaugeVec     // seam_circuit_open{integration}: 1 while no call is made
+	parked    *prometheus.GaugeVec     // seam_parked{integration}
+	restarts  *prometheus.CounterVec   // seam_worker_restarts_total{integration}
+	commits   *prometheus.HistogramVec // seam_commit_duration_seconds{integration}
+	restoring *prometheus.GaugeVec     // seam_restoring_partitions{integration}
+}
+
+// NewMetrics makes the metrics and registers them; reg nil registers them nowhere.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append([]string{"integration"}, labels...))
+	}
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"integration"})
+	}
+	histogram := func(name, help string) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.001, 2, 15)}, []string{"integration"})
+	}
+	m := &Metrics{
+		outcomes:  counter("seam_outcomes_total", "Outcomes by kind and reason; one per event, and one more while an event is parked.", "outcome", "reason"),
+		attempts:  counter("seam_delivery_attempts_total", "Calls to the downstream by what they told of the effect.", "class"),
+		took:      histogram("seam_delivery_duration_seconds", "Duration of one call."),
+		replayed:  counter("seam_replayed_records_total", "Records read again that were settled before: no call, no outcome."),
+		inFlight:  gauge("seam_in_flight", "Calls under way."),
+		circuit:   gauge("seam_circuit_open", "1 while no call is made: breaker, credentials or window."),
+		parked:    gauge("seam_parked", "Events that wait for an event or a person, in this process's partitions."),
+		restarts:  counter("seam_worker_restarts_total", "Restarts of the worker after a fatal answer of Kafka."),
+		commits:   histogram("seam_commit_duration_seconds", "Duration of one Kafka transaction."),
+		restoring: gauge("seam_restoring_partitions", "Partitions whose ledger is being read."),
+	}
+	if reg != nil {
+		reg.MustRegister(m.outcomes, m.attempts, m.took, m.replayed, m.inFlight, m.circuit, m.parked, m.restarts, m.commits, m.restoring)
+	}
+	return m
+}

@@ -1,0 +1,108 @@
+package rules
+
+import (
+	"slices"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// principal is the field a system must own for its word on an event type to count. Types that carry a whole state have
+// none: any field of theirs that the speaker owns counts.
+var principal = map[schemas.EventType]schemas.Field{
+	schemas.OrderCreated:         "order.status",
+	schemas.OrderEdited:          "order.lines",
+	schemas.OrderEnriched:        "order.enrichment",
+	schemas.OrderCancelRequested: "order.status",
+	schemas.OrderCancelled:       "order.status",
+	schemas.OrderCancelRejected:  "fulfillment.status",
+	schemas.PaymentAuthorized:    "payment.amount",
+	schemas.PaymentCaptured:      "payment.amount",
+	schemas.PaymentFailed:        "payment.amount",
+	schemas.PaymentVoided:        "payment.amount",
+	schemas.RefundRequested:      "refund.amount",
+	schemas.RefundSucceeded:      "refund.amount",
+	schemas.RefundFailed:         "refund.amount",
+	schemas.DisputeOpened:        "payment.amount",
+	schemas.FraudAssessed:        "fraud.level",
+	schemas.FulfillmentRequested: "fulfillment.status",
+	schemas.FulfillmentAccepted:  "fulfillment.status",
+	schemas.FulfillmentRejected:  "fulfillment.status",
+	schemas.FulfillmentShipped:   "fulfillment.status",
+	schemas.FulfillmentDelivered: "fulfillment.status",
+	schemas.FulfillmentCancelled: "fulfillment.status",
+	schemas.ReturnRequested:      "order.status",
+	schemas.ReturnReceived:       "fulfillment.status",
+	schemas.InvoiceIssued:        "invoice.total",
+	schemas.InvoiceCancelled:     "invoice.total",
+	schemas.CustomerRegistered:   "customer.email",
+	schemas.CustomerRedacted:     "customer.email",
+	schemas.InventoryLevelSet:    "inventory.available",
+}
+
+// speaksFor tells whether the event's system is the one whose word on such an event counts.
+func speaksFor(own map[schemas.Field]topology.Owner, ev *schemas.Event) bool {
+	field, ok := principal[ev.Type]
+	return !ok || own[field].Owner == ev.System
+}
+
+// owned is the event less what its system may not write into the downstream: fields it does not own, fields without an
+// owner, and fields the downstream owns itself. It is nil where the event speaks of fields and none is left.
+func owned(in *topology.Integration, own map[schemas.Field]topology.Owner, ev *schemas.Event) (*schemas.Event, []string) {
+	var drop []schemas.Field
+	var names []string
+	values := schemas.FieldsOf(ev)
+	for _, v := range values {
+		if o := own[v.Field].Owner; o != ev.System || o == in.System {
+			drop = append(drop, v.Field)
+			names = append(names, string(v.Field))
+		}
+	}
+	if len(values) > 0 && len(drop) == len(values) {
+		return nil, names
+	}
+	return schemas.Without(ev, drop), names
+}
+
+// Note adds to a copy of the entry what the event tells about its order, if its system may say so: the type was seen, the
+// order's total, a refund's amount. It is what prerequisites and full refunds are judged by.
+func Note(own map[schemas.Field]topology.Owner, entry *schemas.LedgerEntry, ev *schemas.Event) *schemas.LedgerEntry {
+	c := *entry
+	if !speaksFor(own, ev) {
+		return &c
+	}
+	if _, ok := principal[ev.Type]; ok && !slices.Contains(c.Seen, ev.Type) {
+		c.Seen = append(slices.Clone(c.Seen), ev.Type)
+	}
+	if ev.Order != nil && ev.Order.Total != nil && own["order.total"].Owner == ev.System {
+		c.OrderTotal = ev.Order.Total
+	}
+	if ev.Type == schemas.RefundSucceeded && ev.Refund != nil && ev.Refund.Amount != nil && own["refund.amount"].Owner == ev.System {
+		refunds := make(map[string]string, len(c.Refunds)+1)
+		for k, v := range c.Refunds {
+			refunds[k] = v
+		}
+		refunds[ev.Refund.ID] = ev.Refund.Amount.String()
+		c.Refunds = refunds
+	}
+	return &c
+}
+
+// FullyRefunded tells whether the refunds known sum to the order's total or more. An order whose total is unknown, or in
+// another currency than a refund, is not.
+func FullyRefunded(entry *schemas.LedgerEntry) bool {
+	if entry.OrderTotal == nil || len(entry.Refunds) == 0 {
+		return false
+	}
+	sum := decimal.Zero
+	for _, text := range entry.Refunds {
+		amount, currency, _ := cut(text)
+		if currency != entry.OrderTotal.Currency {
+			return false
+		}
+		sum = sum.Add(amount)
+	}
+	return sum.GreaterThanOrEqual(entry.OrderTotal.Amount)
+}

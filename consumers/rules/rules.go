@@ -1,0 +1,213 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// Action is what to do with the event now.
+type Action int
+
+// The actions.
+const (
+	Finish Action = iota // an outcome without a call: Decision.Kind, final
+	Hold                 // park it: Decision.Reason, Needs, Until
+	Call                 // deliver Decision.Event by Decision.Route
+)
+
+// String is the word of the trace.
+func (a Action) String() string { return [...]string{"finish", "hold", "call"}[a] }
+
+// Waiting is an event of the same order that is parked, or stands before this one.
+type Waiting struct {
+	ID     schemas.EventID
+	Reason schemas.Reason
+}
+
+// Facts is everything a decision rests on.
+type Facts struct {
+	Event  *schemas.Event
+	Entry  *schemas.LedgerEntry // after Note; never nil
+	Parked []Waiting            // earlier events of the order that are parked
+	Behind []schemas.EventType  // types of the order's events that wait behind this one
+	// Attempted true: a call was made whose effect is not known to be absent, so it may not be superseded.
+	Attempted bool
+	Now       time.Time
+}
+
+// Decision is what becomes of the event, and why.
+type Decision struct {
+	Action   Action
+	Kind     schemas.Kind // with Finish
+	Reason   schemas.Reason
+	Detail   string
+	Route    *topology.Route // with Call and Hold
+	Event    *schemas.Event  // with Call: the event less the fields that are not the speaker's
+	Withheld []string        // those fields
+	Key      string          // with Call: the idempotency key of every attempt
+	Needs    []schemas.EventType
+	Until    time.Time // with Hold: when a person is asked; zero: now
+}
+
+// Decide says what the integration does with the event.
+func Decide(in *topology.Integration, own map[schemas.Field]topology.Owner, f Facts) Decision {
+	ev := f.Event
+	if d, done := dedup(in, f); done {
+		return d
+	}
+	if !slices.Contains(in.Subscribes(), ev.Type) {
+		return finish(schemas.Withheld, schemas.ReasonNotSubscribed, "%s does not act on %s", in.Name, ev.Type)
+	}
+	if !speaksFor(own, ev) {
+		return finish(schemas.Withheld, schemas.ReasonNotOwner, "%s is not %s's to say", ev.Type, ev.System)
+	}
+	kept, withheld := owned(in, own, ev)
+	if kept == nil {
+		d := finish(schemas.Withheld, schemas.ReasonNotOwner, "no field of it is %s's to write into %s", ev.System, in.System)
+		d.Withheld = withheld
+		return d
+	}
+	route := RouteOf(in, f.Entry, ev)
+	if route == nil {
+		return finish(schemas.Withheld, schemas.ReasonPrerequisite, "noted: %s is waited for or supersedes, and makes no call itself", ev.Type)
+	}
+	d := decideRoute(in, route, f)
+	d.Route, d.Withheld = route, withheld
+	if d.Action == Call {
+		d.Event, d.Key = kept, Key(in, route, ev)
+	}
+	return d
+}
+
+// decideRoute holds the rules of the route that acts on the event.
+func decideRoute(in *topology.Integration, route *topology.Route, f Facts) Decision {
+	ev := f.Event
+	if max := in.ExpiresAfter.D(); max > 0 && f.Now.Sub(ev.Time) > max && !f.Attempted {
+		return finish(schemas.Expired, schemas.ReasonTooOld, "%s old, and of no use after %s", f.Now.Sub(ev.Time).Round(time.Second), max)
+	}
+	if route.Undoes != "" && !madeEffect(f.Entry, route.Undoes) {
+		return finish(schemas.Withheld, schemas.ReasonNothingToUndo, "%s was not made for this order", route.Undoes)
+	}
+	op := OperationOf(f.Entry, route.Operation)
+	if route.Once && op != nil && op.State != schemas.OpIntent {
+		return finish(schemas.Duplicate, schemas.ReasonOnce, "%s was made for this order by event %s", route.Operation, op.EventID)
+	}
+	if op != nil && op.State == schemas.OpDone && stateful(ev.Type) {
+		if cmp, ok := CompareVersions(ev.SourceVersion, op.Version); ok && cmp < 0 {
+			return finish(schemas.Superseded, schemas.ReasonStale, "version %s is older than %s, which was applied", ev.SourceVersion, op.Version)
+		}
+	}
+	if by, ok := superseding(route, f); ok && !f.Attempted {
+		return finish(schemas.Superseded, schemas.ReasonCancelled, "%s came before %s was made", by, route.Operation)
+	}
+	if missing := Missing(route, f.Entry); len(missing) > 0 {
+		return Decision{Action: Hold, Reason: schemas.ReasonNeeds, Needs: missing, Until: f.Now.Add(route.NeedsWithin.D()),
+			Detail: fmt.Sprintf("waits for %v", missing)}
+	}
+	if in.Order == "hold" {
+		for _, w := range f.Parked {
+			if w.Reason != schemas.ReasonNeeds {
+				return Decision{Action: Hold, Reason: schemas.ReasonBehind, Detail: fmt.Sprintf("event %s of this order is parked: %s", w.ID, w.Reason)}
+			}
+		}
+	}
+	return Decision{Action: Call}
+}
+
+// dedup knows events that were finished, or are parked, and business facts that came under two ids.
+func dedup(in *topology.Integration, f Facts) (Decision, bool) {
+	ev := f.Event
+	for _, done := range f.Entry.Events {
+		if done.ID == ev.ID {
+			return finish(schemas.Duplicate, schemas.ReasonSameEvent, "%s at %s", done.Kind, done.At.UTC().Format(time.RFC3339)), true
+		}
+		if done.BusinessID != "" && done.BusinessID == ev.BusinessID {
+			return finish(schemas.Duplicate, schemas.ReasonSameBusiness, "the same fact as event %s, %s at %s", done.ID, done.Kind, done.At.UTC().Format(time.RFC3339)), true
+		}
+	}
+	for _, w := range f.Parked {
+		if w.ID == ev.ID {
+			return finish(schemas.Duplicate, schemas.ReasonSameEvent, "%s has it parked: %s", in.Name, w.Reason), true
+		}
+	}
+	return Decision{}, false
+}
+
+// finish is a Decision without a call.
+func finish(kind schemas.Kind, reason schemas.Reason, format string, args ...any) Decision {
+	return Decision{Action: Finish, Kind: kind, Reason: reason, Detail: fmt.Sprintf(format, args...)}
+}
+
+// RouteOf is the route that acts on the event; nil when the integration only takes note of it.
+func RouteOf(in *topology.Integration, entry *schemas.LedgerEntry, ev *schemas.Event) *topology.Route {
+	full := ev.Type == schemas.RefundSucceeded && FullyRefunded(entry)
+	for i := range in.Deliver {
+		r := &in.Deliver[i]
+		if slices.Contains(r.On, ev.Type) || full && slices.Contains(r.On, topology.RefundFull) {
+			return r
+		}
+	}
+	return nil
+}
+
+// Missing is what the route needs and the order has not seen.
+func Missing(route *topology.Route, entry *schemas.LedgerEntry) []schemas.EventType {
+	var out []schemas.EventType
+	for _, need := range route.Needs {
+		if !slices.Contains(entry.Seen, need) {
+			out = append(out, need)
+		}
+	}
+	return out
+}
+
+// superseding is the type that makes the route's effect pointless, seen or standing behind.
+func superseding(route *topology.Route, f Facts) (schemas.EventType, bool) {
+	for _, et := range route.SupersededBy {
+		switch {
+		case et == f.Event.Type:
+		case et == topology.RefundFull:
+			if FullyRefunded(f.Entry) {
+				return et, true
+			}
+		case slices.Contains(f.Entry.Seen, et) || slices.Contains(f.Behind, et):
+			return et, true
+		}
+	}
+	return "", false
+}
+
+// madeEffect tells whether the operation's effect stands in the downstream.
+func madeEffect(entry *schemas.LedgerEntry, operation string) bool {
+	op := OperationOf(entry, operation)
+	return op != nil && op.State == schemas.OpDone
+}
+
+// OperationOf is what the ledger knows of an operation; nil when nothing.
+func OperationOf(entry *schemas.LedgerEntry, name string) *schemas.Operation {
+	for i := range entry.Operations {
+		if entry.Operations[i].Name == name {
+			return &entry.Operations[i]
+		}
+	}
+	return nil
+}
+
+// keySpace is the UUID namespace of idempotency keys. Frozen: another would make every retry a new request.
+var keySpace = uuid.NewSHA1(uuid.NameSpaceDNS, []byte("keys.seam.binaryandbeyond.github.com"))
+
+// Key is the idempotency key of every attempt in every process: of the order's operation where that happens once, of the
+// event otherwise. It is a hash: it holds nothing personal.
+func Key(in *topology.Integration, route *topology.Route, ev *schemas.Event) string {
+	what := "event\x00" + string(ev.ID)
+	if route.Once {
+		what = "once\x00" + ev.Type.Topic() + "\x00" + ev.Subject
+	}
+	return uuid.NewSHA1(keySpace, []byte(in.Name+"\x00"+route.Operation+"\x00"+what)).String()
+}

@@ -1,0 +1,126 @@
+package consumers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/binaryandbeyond/seam/consumers/deliver"
+	"github.com/binaryandbeyond/seam/schemas"
+)
+
+// Run works until ctx ends: then it finishes the calls under way, commits and leaves the group. A fatal answer of Kafka (an
+// unknown end of a transaction, fencing) ends the engine, and a new one restores what is true and goes on; Run itself fails
+// only on a topology that cannot run.
+func Run(ctx context.Context, c Config) error {
+	c = c.withDefaults()
+	log := c.Logger.With("integration", c.Integration.Name)
+	kinds, err := deliver.New(c.Integration)
+	if err != nil {
+		return fmt.Errorf("worker %s: %w", c.Integration.Name, err)
+	}
+	for backoff := 100 * time.Millisecond; ; backoff = min(2*backoff, 5*time.Second) {
+		started := c.Now()
+		err := runEngine(ctx, c, kinds)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if c.Now().Sub(started) > time.Minute {
+			backoff = 100 * time.Millisecond
+		}
+		c.Metrics.restarts.WithLabelValues(c.Integration.Name).Inc()
+		log.Warn("worker restarts", "err", err, "in", backoff)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(backoff):
+		}
+	}
+}
+
+// runEngine is the life of one client: nil when ctx ended, else why it cannot go on.
+func runEngine(ctx context.Context, c Config, kinds deliver.Set) error {
+	e := newEngine(c, kinds)
+	defer e.cancel()
+	opts := append(c.options(e.lease),
+		kgo.OnPartitionsAssigned(e.onAssigned), kgo.OnPartitionsRevoked(e.onRevoked), kgo.OnPartitionsLost(e.onLost))
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return fmt.Errorf("client of %s: %w", c.Integration.Name, err)
+	}
+	e.cl = cl
+	polled := make(chan struct{})
+	go func() { defer close(polled); e.poll() }()
+	err = e.loop(ctx)
+	// Closing leaves the group, which calls onRevoked: the loop has drained by then and answers no more. A static member does
+	// not leave: its successor takes over.
+	e.cancel()
+	cl.CloseAllowingRebalance()
+	<-polled
+	return err
+}
+
+// poll hands fetched records to the loop until the engine ends. A rebalance waits for the hand-over, so records fetched
+// before a revocation cannot reach the partition's next life.
+func (e *engine) poll() {
+	for {
+		fetches := e.cl.PollRecords(e.ctx, maxPoll)
+		if e.ctx.Err() != nil || fetches.IsClientClosed() {
+			return
+		}
+		for _, fe := range fetches.Errors() {
+			e.fetchError(fe.Topic, fe.Partition, fe.Err)
+		}
+		if recs := fetches.Records(); len(recs) > 0 {
+			done := make(chan struct{})
+			if !e.send(evFetched{recs, done}) {
+				return
+			}
+			select {
+			case <-done:
+			case <-e.ctx.Done():
+				return
+			}
+		}
+		e.cl.AllowRebalance()
+	}
+}
+
+// fetchError says what stops a partition. Records lost to retention are never skipped: the partition stands until a person
+// resets its offset.
+func (e *engine) fetchError(topic string, partition int32, err error) {
+	log := e.log.With("topic", topic, "partition", partition)
+	switch {
+	case errors.Is(err, context.Canceled):
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		log.Error("records were lost to retention: the partition stops; reset its offset to go on", "err", err)
+	case kerr.IsRetriable(err):
+		log.Debug("fetch", "err", err)
+	default:
+		log.Warn("fetch", "err", err)
+	}
+}
+
+// report tells the worker's status when it changed, and every few seconds.
+func (e *engine) report(now time.Time, force bool) {
+	st := &schemas.WorkerStatus{Integration: e.in.Name, Instance: e.Instance, InFlight: int64(e.inFlight), Partitions: int64(len(e.parts)), LastSuccess: e.lastSuccess, At: now}
+	e.gate.status(st)
+	for _, p := range e.parts {
+		if p.store != nil {
+			st.Parked += int64(p.store.ParkedCount())
+		}
+	}
+	name := e.in.Name
+	e.Metrics.inFlight.WithLabelValues(name).Set(float64(e.inFlight))
+	e.Metrics.parked.WithLabelValues(name).Set(float64(st.Parked))
+	e.Metrics.circuit.WithLabelValues(name).Set(map[bool]float64{true: 1}[st.State == "paused"])
+	changed := st.State != e.reported.State || st.Circuit != e.reported.Circuit || st.Parked != e.reported.Parked
+	if force || changed || now.Sub(e.reported.At) > 5*time.Second {
+		e.reported = *st
+		e.Report(st)
+	}
+}
