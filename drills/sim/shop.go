@@ -60,7 +60,7 @@ type Order struct {
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 	Cancelled  time.Time // zero while open
-	PaidID     string // of the sale transaction; empty while unpaid
+	PaidID     string    // of the sale transaction; empty while unpaid
 	totalMinor int64
 	tax        int64
 	shipping   int64

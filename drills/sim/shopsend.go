@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// shopDomain is the shop's name in its headers.
-const shopDomain = "seam-demo.myshopify.com"
+// ShopDomain is the shop's name in its headers.
+const ShopDomain = "seam-demo.myshopify.com"
 
 // emit tells an order's present state under a topic of its own action. The lock is held.
 func (s *Shop) emit(d time.Duration, topic string, o *Order, never string) {
@@ -50,7 +50,7 @@ func ShopifyHeader(secret string, p Post, triggered time.Time) http.Header {
 	mac.Write(p.Body)
 	h := http.Header{}
 	for k, v := range map[string]string{
-		"Content-Type": "application/json", "X-Shopify-Topic": p.Type, "X-Shopify-Shop-Domain": shopDomain,
+		"Content-Type": "application/json", "X-Shopify-Topic": p.Type, "X-Shopify-Shop-Domain": ShopDomain,
 		"X-Shopify-Api-Version": "2026-07", "X-Shopify-Webhook-Id": p.ID, "X-Shopify-Event-Id": p.EventID,
 		"X-Shopify-Triggered-At": triggered.UTC().Format("2006-01-02T15:04:05.000000000Z"),
 		"X-Shopify-Hmac-Sha256":  base64.StdEncoding.EncodeToString(mac.Sum(nil)), "User-Agent": "Shopify-Captain-Hook",
