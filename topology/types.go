@@ -114,6 +114,8 @@ type FileFormat struct {
 	Time     string            `yaml:"time"`     // Go layout of times that are not RFC 3339
 	// Columns maps a model field ("order.total", "order.lines.0.sku", "subject", "time", "source_version") to a column name.
 	Columns map[string]string `yaml:"columns"`
+	// Set gives model fields a constant: {inventory.location_id: main}. A column that says otherwise wins.
+	Set map[string]string `yaml:"set"`
 	// Rules replace Type for rows whose column starts with a text: {column: InvoiceNo, prefix: C, type: invoice.cancelled}.
 	Rules []FileRule `yaml:"rules"`
 }
@@ -123,6 +125,7 @@ type FileRule struct {
 	Column string            `yaml:"column"`
 	Prefix string            `yaml:"prefix"`
 	Type   schemas.EventType `yaml:"type"`
+	Set    map[string]string `yaml:"set"` // as FileFormat.Set, for these rows
 }
 
 // Owner says whose word counts for a field.

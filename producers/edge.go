@@ -1,0 +1,343 @@
+package producers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// Config is what an Edge needs.
+type Config struct {
+	Topology  *topology.Topology
+	Publisher *Publisher
+	// SpoolDir is where sources with spool: true keep deliveries while Kafka is away, and where polls keep their cursors.
+	// Required when there is such a source; without it a poll begins anew at each start.
+	SpoolDir string
+	// Registerer takes the metrics; nil keeps them unregistered.
+	Registerer prometheus.Registerer
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+	// Now is our clock. Default time.Now.
+	Now func() time.Time
+}
+
+// Edge is the way in: webhooks over HTTP, watched folders and polled APIs.
+type Edge struct {
+	cfg     Config
+	metrics *metrics
+	sources map[string]*inlet
+	files   []*watcher
+	polls   []*poll
+}
+
+// inlet is a webhook source that is switched on.
+type inlet struct {
+	source   *topology.Source
+	platform platform
+	spool    *spool // nil without spool: true
+}
+
+// New checks the sources and opens their spools. A source whose secrets, folder or URL are all empty is switched off with
+// a log line; a fault of any other source is an error, all of them joined.
+func New(cfg Config) (*Edge, error) {
+	if cfg.Topology == nil || cfg.Publisher == nil {
+		return nil, errors.New("edge: topology and publisher are needed")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	m, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	e := &Edge{cfg: cfg, metrics: m, sources: map[string]*inlet{}}
+	var faults []error
+	for i := range cfg.Topology.Sources {
+		if err := e.open(&cfg.Topology.Sources[i]); err != nil {
+			faults = append(faults, fmt.Errorf("source %s: %w", cfg.Topology.Sources[i].Name, err))
+		}
+	}
+	return e, errors.Join(faults...)
+}
+
+// open puts a source to work.
+func (e *Edge) open(s *topology.Source) error {
+	off := func(why string) error {
+		e.cfg.Logger.Info("source is switched off", "source", s.Name, "because", why)
+		return nil
+	}
+	switch {
+	case s.Platform == topology.Files && s.Dir == "":
+		return off("it has no folder")
+	case s.Platform == topology.Files:
+		w, err := newWatcher(e, s)
+		e.files = append(e.files, w)
+		return err
+	case s.Platform == topology.Poll && s.URL == "":
+		return off("it has no url")
+	case s.Platform == topology.Poll:
+		p, err := newPoll(e, s)
+		e.polls = append(e.polls, p)
+		return err
+	}
+	p, ok := platforms[s.Platform]
+	if !ok {
+		return fmt.Errorf("platform %q is not one of shopify, woocommerce, stripe, adyen, standardwebhooks, files, poll", s.Platform)
+	}
+	in := &inlet{source: s, platform: p}
+	if len((&delivery{source: s}).textKeys()) == 0 {
+		return off("it has no secret")
+	}
+	if s.Spool {
+		if e.cfg.SpoolDir == "" {
+			return errors.New("spool: true needs a spool directory: name one, or set spool: false and lose what comes while Kafka is away")
+		}
+		var err error
+		if in.spool, err = openSpool(e.cfg.SpoolDir, s.Name); err != nil {
+			return err
+		}
+	}
+	e.sources[s.Name] = in
+	return nil
+}
+
+// Run drains spools, watches folders and polls until ctx ends. It returns nil then.
+func (e *Edge) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, in := range e.sources {
+		if in.spool != nil {
+			g.Go(func() error { return e.drain(ctx, in) })
+		}
+	}
+	for _, w := range e.files {
+		g.Go(func() error { return w.run(ctx) })
+	}
+	for _, p := range e.polls {
+		g.Go(func() error { return p.run(ctx) })
+	}
+	return g.Wait()
+}
+
+// Handler serves POST /in/{source}. The server's timeouts are its owner's to set; each request answers within the
+// source's own limit.
+func (e *Edge) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/in/{source}", e.serve)
+	return mux
+}
+
+// serve is the road of a webhook: find its source, receive, authenticate, read, publish, answer.
+func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
+	arrived := e.cfg.Now()
+	in := e.sources[req.PathValue("source")]
+	if in == nil {
+		http.Error(w, "no such source", http.StatusNotFound)
+		return
+	}
+	name := in.source.Name
+	defer func() { e.metrics.duration.WithLabelValues(name).Observe(e.cfg.Now().Sub(arrived).Seconds()) }()
+	ctx, cancel := context.WithTimeoutCause(req.Context(), in.within(), errors.New("the source's time is up"))
+	defer cancel()
+
+	d, status, err := e.receive(w, req, in)
+	switch {
+	case err != nil:
+		e.refuse(w, in, status, err)
+		return
+	case d == nil: // answered without a record
+		e.answer(w, in, reply{})
+		return
+	}
+	d.received = arrived
+	if err := in.platform.authenticate(d); err != nil {
+		e.refuse(w, in, http.StatusUnauthorized, err)
+		return
+	}
+	e.metrics.received.WithLabelValues(name).Inc()
+	rep, err := e.take(ctx, in, d)
+	switch {
+	case errors.Is(err, errBodyTooLarge):
+		e.refuse(w, in, http.StatusRequestEntityTooLarge, errBodyTooLarge)
+	case err != nil:
+		e.metrics.unavailable.WithLabelValues(name).Inc()
+		e.cfg.Logger.Warn("delivery not taken", "source", name, "error", err)
+		w.Header().Set("Retry-After", "10")
+		http.Error(w, "try again later", http.StatusServiceUnavailable)
+	default:
+		e.answer(w, in, rep)
+	}
+}
+
+// within is how long a request may take: a tenth less than the source waits, as the answer has to travel.
+func (in *inlet) within() time.Duration {
+	if d := in.source.AnswerWithin.D(); d > 0 {
+		return d - d/10
+	}
+	return in.platform.within
+}
+
+// The refusals of receive.
+const (
+	errMethod       refusal = "method"
+	errContentType  refusal = "content_type"
+	errBodyTooLarge refusal = "too_large"
+	errBody         refusal = "unreadable"
+)
+
+// receive reads the request's body within its limits. A nil delivery without an error needs no record.
+func (e *Edge) receive(w http.ResponseWriter, req *http.Request, in *inlet) (*delivery, int, error) {
+	if req.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return nil, http.StatusMethodNotAllowed, errMethod
+	}
+	limit := int64(in.source.MaxBody)
+	if limit <= 0 {
+		limit = 1 << 20
+	}
+	if req.ContentLength > limit {
+		return nil, http.StatusRequestEntityTooLarge, errBodyTooLarge
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, limit))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return nil, http.StatusRequestEntityTooLarge, errBodyTooLarge
+	case err != nil:
+		return nil, http.StatusBadRequest, errBody
+	}
+	contentType := req.Header.Get("Content-Type")
+	if in.source.Platform == topology.WooCommerce && isWooPing(contentType, body) {
+		return nil, 0, nil
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil || media != "application/json" && !strings.HasSuffix(media, "+json") {
+		return nil, http.StatusUnsupportedMediaType, errContentType
+	}
+	return &delivery{source: in.source, header: req.Header, body: body, trace: traceParent(req.Header)}, 0, nil
+}
+
+// refuse answers what is not taken in and counts it by reason; the sender learns no more than the status.
+func (e *Edge) refuse(w http.ResponseWriter, in *inlet, status int, err error) {
+	reason := refusalOf(err)
+	e.metrics.refused.WithLabelValues(in.source.Name, string(reason)).Inc()
+	e.cfg.Logger.Debug("request refused", "source", in.source.Name, "status", status, "reason", string(reason))
+	http.Error(w, strings.ToLower(http.StatusText(status)), status)
+}
+
+// take reads an authentic delivery and makes it durable: in Kafka, or in the spool while Kafka is away or the spool still
+// holds earlier ones.
+func (e *Edge) take(ctx context.Context, in *inlet, d *delivery) (reply, error) {
+	r := in.platform.read(d)
+	if in.spool == nil {
+		return e.publish(ctx, d, r)
+	}
+	if in.spool.depth() == 0 {
+		short, cancel := context.WithTimeout(ctx, spoolAfter)
+		rep, err := e.publish(short, d, r)
+		cancel()
+		if err == nil || errors.Is(err, errBodyTooLarge) {
+			return rep, err
+		}
+		e.cfg.Logger.Warn("delivery goes to the spool", "source", d.source.Name, "error", err)
+	}
+	if err := in.spool.put(d); err != nil {
+		return reply{}, err
+	}
+	e.metrics.spooled.WithLabelValues(d.source.Name).Set(float64(in.spool.depth()))
+	return replyOf(d, r), nil
+}
+
+// publish writes what a delivery came to: first its events, then its rejects to the quarantine. When it returns without
+// an error every record is acknowledged.
+func (e *Edge) publish(ctx context.Context, d *delivery, r *reading) (reply, error) {
+	if err := e.publishEvents(ctx, d, r); err != nil {
+		return reply{}, err
+	}
+	var rejects []*schemas.Quarantined
+	for _, rej := range r.rejects {
+		rejects = append(rejects, d.quarantined(r.origin, rej))
+	}
+	if err := e.quarantine(ctx, d.trace, rejects); err != nil {
+		return reply{}, err
+	}
+	return replyOf(d, r), nil
+}
+
+// publishEvents writes the events; one that does not fit its schema or Kafka becomes a reject.
+func (e *Edge) publishEvents(ctx context.Context, d *delivery, r *reading) error {
+	p := e.cfg.Publisher
+	batch, err := p.encodeAll(ctx, d.trace, r)
+	if err != nil {
+		return err
+	}
+	var kept []*schemas.Event
+	for i, err := range p.produce(ctx, batch) {
+		switch {
+		case err == nil:
+			kept = append(kept, r.events[i])
+		case tooLarge(err):
+			r.refuse(string(r.events[i].ID), &fault{"", fmt.Sprintf("the event of %d bytes is larger than Kafka takes: raise max.message.bytes of %s, or send less", len(batch[i].Value), batch[i].Topic)})
+		default:
+			return fmt.Errorf("publish: %w", err)
+		}
+	}
+	r.events = kept
+	e.metrics.published.WithLabelValues(d.source.Name).Add(float64(len(kept)))
+	return nil
+}
+
+// quarantine keeps input that could not be normalized.
+func (e *Edge) quarantine(ctx context.Context, trace string, list []*schemas.Quarantined) error {
+	var records []*kgo.Record
+	for _, q := range list {
+		rec, err := e.cfg.Publisher.quarantineRecord(ctx, q, trace)
+		if err != nil {
+			return err
+		}
+		records = append(records, rec)
+	}
+	for i, err := range e.cfg.Publisher.produce(ctx, records) {
+		q := list[i]
+		if tooLarge(err) {
+			e.cfg.Logger.Error("input too large to keep: raise max.message.bytes of the quarantine topic", "source", q.Source, "delivery_id", q.DeliveryID, "bytes", len(q.Body), "reason", q.Reason)
+			return errBodyTooLarge
+		}
+		if err != nil {
+			return fmt.Errorf("quarantine: %w", err)
+		}
+		e.metrics.quarantined.WithLabelValues(q.Source).Inc()
+	}
+	return nil
+}
+
+// Reingest reads a quarantined delivery again, after a fix of ours, and publishes what it now comes to. What still
+// cannot be normalized stays where it is: the error is its reason.
+func (e *Edge) Reingest(ctx context.Context, q *schemas.Quarantined) ([]schemas.EventID, error) {
+	in := e.sources[q.Source]
+	if in == nil {
+		return nil, fmt.Errorf("reingest %s: source %q takes no deliveries: files and polls are read again by themselves", q.ID, q.Source)
+	}
+	d := &delivery{source: in.source, header: headersOf(q.Headers), body: q.Body, received: q.ReceivedAt, trace: traceParent(http.Header{})}
+	r := in.platform.read(d)
+	if len(r.rejects) > 0 {
+		return nil, fmt.Errorf("reingest %s: %w", q.ID, r.rejects[0].fault)
+	}
+	rep, err := e.publish(ctx, d, r)
+	return rep.EventIDs, err
+}

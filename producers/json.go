@@ -1,0 +1,322 @@
+package producers
+
+import (
+	"fmt"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// maxDepth bounds the nesting of a document; the deepest real payload has 9 levels.
+const maxDepth = 64
+
+// kind is the kind of a JSON value.
+type kind uint8
+
+const (
+	kindNull kind = iota
+	kindBool
+	kindNumber
+	kindString
+	kindArray
+	kindObject
+)
+
+// node is one value of an exact document. Text is the decoded string, or the literal of a number, true or false as
+// written: a number never passes through a float.
+type node struct {
+	kind   kind
+	text   string
+	name   string  // member name or index in the parent; empty for the root
+	kids   []*node // of arrays and objects, in order
+	up     *node
+	from   int  // offset of the value's first byte
+	to     int  // offset behind its last byte
+	taken  bool // mapped to a typed field
+	secret bool // a bearer secret: never copied anywhere
+}
+
+// syntaxError says what is wrong with a document and where.
+type syntaxError struct {
+	Path   string // of the value being read
+	Offset int    // in bytes
+	Text   string
+}
+
+// Error is "offset 12, order.id: text".
+func (e *syntaxError) Error() string {
+	if e.Path == "" {
+		return fmt.Sprintf("offset %d: %s", e.Offset, e.Text)
+	}
+	return fmt.Sprintf("offset %d, %s: %s", e.Offset, e.Path, e.Text)
+}
+
+// parseJSON reads one document of RFC 8259, exactly: number literals stay as written, a duplicate member, a trailing
+// comma, an unpaired surrogate, invalid UTF-8 or more than maxDepth levels is a *syntaxError.
+func parseJSON(b []byte) (*node, error) {
+	p := &parser{b: b}
+	root := &node{}
+	p.space()
+	if err := p.value(root, 0); err != nil {
+		return nil, err
+	}
+	p.space()
+	if p.i < len(b) {
+		return nil, p.fail(root, "text after the end of the document")
+	}
+	return root, nil
+}
+
+// parser is a position in a document.
+type parser struct {
+	b []byte
+	i int
+}
+
+func (p *parser) fail(n *node, format string, args ...any) error {
+	return &syntaxError{Path: n.path(), Offset: p.i, Text: fmt.Sprintf(format, args...)}
+}
+
+func (p *parser) space() {
+	for p.i < len(p.b) {
+		switch p.b[p.i] {
+		case ' ', '\t', '\n', '\r':
+			p.i++
+		default:
+			return
+		}
+	}
+}
+
+// peek is the next byte, 0 at the end.
+func (p *parser) peek() byte {
+	if p.i < len(p.b) {
+		return p.b[p.i]
+	}
+	return 0
+}
+
+// value reads one value into n.
+func (p *parser) value(n *node, depth int) error {
+	if depth > maxDepth {
+		return p.fail(n, "more than %d levels deep", maxDepth)
+	}
+	n.from = p.i
+	err := p.anyValue(n, depth)
+	n.to = p.i
+	return err
+}
+
+func (p *parser) anyValue(n *node, depth int) error {
+	switch c := p.peek(); {
+	case c == '{':
+		return p.object(n, depth)
+	case c == '[':
+		return p.array(n, depth)
+	case c == '"':
+		n.kind = kindString
+		s, err := p.str(n)
+		n.text = s
+		return err
+	case c == '-' || c >= '0' && c <= '9':
+		n.kind = kindNumber
+		return p.number(n)
+	case c == 0 && p.i >= len(p.b):
+		return p.fail(n, "the document ends early")
+	}
+	for _, w := range []string{"true", "false", "null"} {
+		if len(p.b)-p.i >= len(w) && string(p.b[p.i:p.i+len(w)]) == w {
+			p.i += len(w)
+			n.text, n.kind = w, kindBool
+			if w == "null" {
+				n.kind = kindNull
+			}
+			return nil
+		}
+	}
+	return p.fail(n, "%q does not start a value (a trailing comma before it?)", p.peek())
+}
+
+func (p *parser) object(n *node, depth int) error {
+	n.kind = kindObject
+	seen := map[string]bool{}
+	return p.list(n, '}', func() error {
+		if p.peek() != '"' {
+			return p.fail(n, "a member name was expected (a trailing comma?)")
+		}
+		at := p.i
+		name, err := p.str(n)
+		if err != nil {
+			return err
+		}
+		if seen[name] {
+			p.i = at
+			return p.fail(n, "member %q is there twice: which one counts is unknown", name)
+		}
+		seen[name] = true
+		p.space()
+		if p.peek() != ':' {
+			return p.fail(n, "%q must be followed by a colon", name)
+		}
+		p.i++
+		p.space()
+		return p.child(n, name, depth)
+	})
+}
+
+func (p *parser) array(n *node, depth int) error {
+	n.kind = kindArray
+	return p.list(n, ']', func() error { return p.child(n, strconv.Itoa(len(n.kids)), depth) })
+}
+
+func (p *parser) child(n *node, name string, depth int) error {
+	kid := &node{name: name, up: n, secret: n.secret || bearerNames[name]}
+	n.kids = append(n.kids, kid)
+	return p.value(kid, depth+1)
+}
+
+// list reads what stands between an opening byte and end, separated by commas.
+func (p *parser) list(n *node, end byte, item func() error) error {
+	p.i++
+	p.space()
+	if p.peek() == end {
+		p.i++
+		return nil
+	}
+	for {
+		if err := item(); err != nil {
+			return err
+		}
+		p.space()
+		switch p.peek() {
+		case ',':
+			p.i++
+			p.space()
+			if p.peek() == end {
+				return p.fail(n, "trailing comma")
+			}
+		case end:
+			p.i++
+			return nil
+		default:
+			return p.fail(n, "a comma or %q was expected", end)
+		}
+	}
+}
+
+// number reads a literal by the grammar and keeps its text.
+func (p *parser) number(n *node) error {
+	start := p.i
+	digits := func() bool {
+		at := p.i
+		for c := p.peek(); c >= '0' && c <= '9'; c = p.peek() {
+			p.i++
+		}
+		return p.i > at
+	}
+	if p.peek() == '-' {
+		p.i++
+	}
+	zero := p.peek() == '0'
+	whole := p.i
+	if !digits() || zero && p.i > whole+1 {
+		return p.fail(n, "not a number")
+	}
+	if p.peek() == '.' {
+		p.i++
+		if !digits() {
+			return p.fail(n, "a digit was expected after the point")
+		}
+	}
+	if c := p.peek(); c == 'e' || c == 'E' {
+		p.i++
+		if c := p.peek(); c == '+' || c == '-' {
+			p.i++
+		}
+		if !digits() {
+			return p.fail(n, "a digit was expected in the exponent")
+		}
+	}
+	n.text = string(p.b[start:p.i])
+	return nil
+}
+
+// str reads a string and decodes its escapes.
+func (p *parser) str(n *node) (string, error) {
+	p.i++
+	start := p.i
+	var out []byte // nil while the text needs no decoding
+	for p.i < len(p.b) {
+		c := p.b[p.i]
+		switch {
+		case c == '"':
+			s := string(p.b[start:p.i])
+			if out != nil {
+				s = string(append(out, p.b[start:p.i]...))
+			}
+			if !utf8.ValidString(s) {
+				return "", p.fail(n, "the string is not UTF-8")
+			}
+			p.i++
+			return s, nil
+		case c < 0x20:
+			return "", p.fail(n, "a control character (0x%02x) stands bare in a string", c)
+		case c == '\\':
+			out = append(out, p.b[start:p.i]...)
+			var err error
+			if out, err = p.escape(n, out); err != nil {
+				return "", err
+			}
+			start = p.i
+		default:
+			p.i++
+		}
+	}
+	return "", p.fail(n, "the string does not end")
+}
+
+// escapes are the single-letter escapes.
+var escapes = map[byte]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+func (p *parser) escape(n *node, out []byte) ([]byte, error) {
+	p.i++
+	c := p.peek()
+	if e, ok := escapes[c]; ok {
+		p.i++
+		return append(out, e), nil
+	}
+	if c != 'u' {
+		return nil, p.fail(n, "\\%c is not an escape", c)
+	}
+	r, err := p.hex(n)
+	if err != nil {
+		return nil, err
+	}
+	if utf16.IsSurrogate(r) {
+		if p.i+1 >= len(p.b) || p.b[p.i] != '\\' || p.b[p.i+1] != 'u' {
+			return nil, p.fail(n, "half of a surrogate pair")
+		}
+		p.i++
+		low, err := p.hex(n)
+		if err != nil {
+			return nil, err
+		}
+		if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
+			return nil, p.fail(n, "half of a surrogate pair")
+		}
+	}
+	return utf8.AppendRune(out, r), nil
+}
+
+// hex reads uXXXX.
+func (p *parser) hex(n *node) (rune, error) {
+	if p.i+5 > len(p.b) {
+		return 0, p.fail(n, "\\u needs four hex digits")
+	}
+	v, err := strconv.ParseUint(string(p.b[p.i+1:p.i+5]), 16, 32)
+	if err != nil {
+		return 0, p.fail(n, "\\u needs four hex digits")
+	}
+	p.i += 5
+	return rune(v), nil
+}

@@ -1,0 +1,131 @@
+package producers
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// refusal is why a delivery is not authentic: a word for the metric. The sender is told only that it is refused.
+type refusal string
+
+// Error is the word.
+func (r refusal) Error() string { return string(r) }
+
+// The refusals of authentication.
+const (
+	errNoSignature  refusal = "no_signature"
+	errBadSignature refusal = "bad_signature"
+	errOldSignature refusal = "old_signature" // signed at a time too far from our clock
+)
+
+// refusalOf is the refusal in err's chain; empty when there is none.
+func refusalOf(err error) refusal {
+	var r refusal
+	errors.As(err, &r)
+	return r
+}
+
+// mac is HMAC-SHA256.
+func mac(key []byte, parts ...string) []byte {
+	h := hmac.New(sha256.New, key)
+	for _, p := range parts {
+		h.Write([]byte(p))
+	}
+	return h.Sum(nil)
+}
+
+// anyMatch tells whether one of the keys makes one of the signatures. Every pair is compared, in constant time.
+func anyMatch(keys [][]byte, signatures [][]byte, parts ...string) bool {
+	ok := false
+	for _, k := range keys {
+		want := mac(k, parts...)
+		for _, s := range signatures {
+			if hmac.Equal(want, s) {
+				ok = true
+			}
+		}
+	}
+	return ok
+}
+
+// textKeys are the secrets as they are written.
+func (d *delivery) textKeys() [][]byte {
+	var keys [][]byte
+	for _, s := range d.source.Secrets {
+		if s != "" {
+			keys = append(keys, []byte(s.Reveal()))
+		}
+	}
+	return keys
+}
+
+// hexKeys are the secrets decoded from hex; one that is not hex fits nothing.
+func (d *delivery) hexKeys() [][]byte {
+	var keys [][]byte
+	for _, s := range d.source.Secrets {
+		if k, err := hex.DecodeString(s.Reveal()); err == nil && len(k) > 0 {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// webhookKeys are the secrets of Standard Webhooks: what follows "whsec_" is base64. A secret without that prefix is
+// tried as base64 and as plain text, as senders differ.
+func (d *delivery) webhookKeys() [][]byte {
+	var keys [][]byte
+	for _, s := range d.source.Secrets {
+		keys = append(keys, webhookKey(s.Reveal())...)
+	}
+	return keys
+}
+
+func webhookKey(secret string) [][]byte {
+	if secret == "" {
+		return nil
+	}
+	var keys [][]byte
+	rest, prefixed := strings.CutPrefix(secret, "whsec_")
+	if k, err := base64.StdEncoding.DecodeString(rest); err == nil && len(k) > 0 {
+		keys = append(keys, k)
+	}
+	if !prefixed {
+		keys = append(keys, []byte(secret))
+	}
+	return keys
+}
+
+// bodyHMAC authenticates a body signed whole in base64, as Shopify and WooCommerce do.
+func (d *delivery) bodyHMAC(header string) error {
+	given := d.header.Get(header)
+	if given == "" {
+		return errNoSignature
+	}
+	sig, err := base64.StdEncoding.DecodeString(given)
+	if err != nil || !anyMatch(d.textKeys(), [][]byte{sig}, string(d.body)) {
+		return errBadSignature
+	}
+	return nil
+}
+
+// signedAt checks a signed timestamp (seconds since 1970) against our clock.
+func (d *delivery) signedAt(text string) error {
+	s, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return errBadSignature
+	}
+	tolerance := d.source.Tolerance.D()
+	if tolerance <= 0 {
+		tolerance = 5 * time.Minute
+	}
+	if d.received.Sub(time.Unix(s, 0)).Abs() > tolerance {
+		return errOldSignature
+	}
+	return nil
+}
