@@ -7,8 +7,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -130,6 +132,29 @@ func TestVersionsAgree(t *testing.T) {
 	goVersion := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "go.mod"))
 	if goVersion == nil || !strings.Contains(read(t, "deploy/Dockerfile"), "FROM golang:"+goVersion[1]+"-") {
 		t.Errorf("deploy/Dockerfile does not build with the Go of go.mod: %v", goVersion)
+	}
+}
+
+// TestEnvironmentExample holds deploy/seam.env.example to what the shipped topology asks of the environment.
+func TestEnvironmentExample(t *testing.T) {
+	asked := map[string]bool{}
+	for _, pattern := range []string{"topology/*.yaml", "topology/*/*.yaml"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			for _, m := range regexp.MustCompile(`\$\{([A-Z][A-Z0-9_]*)[:}]`).FindAllStringSubmatch(read(t, name), -1) {
+				asked[m[1]] = true
+			}
+		}
+	}
+	given := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^([A-Z][A-Z0-9_]*)=`).FindAllStringSubmatch(read(t, "deploy/seam.env.example"), -1) {
+		given[m[1]] = true
+	}
+	if d := cmp.Diff(slices.Sorted(maps.Keys(asked)), slices.Sorted(maps.Keys(given))); d != "" {
+		t.Errorf("deploy/seam.env.example (-asked for in topology/ +given):\n%s", d)
 	}
 }
 

@@ -37,6 +37,9 @@ venv() { printf '%s/python-%s' "$cache" "$(cksum <"$here/requirements.txt" | cut
 
 fetch() {
   need java default-jre-headless
+  local version
+  version=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
+  ((version >= 17)) || die "java is version $version, and Kafka 4 needs 17 or newer (Debian: apt-get install default-jre-headless)"
   need curl curl
   need kcat kcat
   mkdir -p "$cache"
