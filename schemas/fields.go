@@ -36,7 +36,8 @@ func FieldsOf(ev *Event) []FieldValue {
 	return out
 }
 
-// Without is a copy of the event with the named fields taken out; the event itself is left alone.
+// Without is a copy of the event with the named fields taken out; the event itself is left alone. A field it does not
+// speak of is no fault.
 func Without(ev *Event, drop []Field) *Event {
 	if len(drop) == 0 {
 		return ev
@@ -44,7 +45,7 @@ func Without(ev *Event, drop []Field) *Event {
 	c := ev.clone()
 	for _, d := range drop {
 		for _, f := range fields {
-			if f.name == d {
+			if _, ok := f.get(c); ok && f.name == d {
 				f.clear(c)
 			}
 		}

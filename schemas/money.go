@@ -12,9 +12,11 @@ const MoneyScale = 4
 // moneyLimit is the first amount that decimal(20,4) cannot hold.
 var moneyLimit = decimal.New(1, 16)
 
-// String is "12.50 EUR": at least the currency's own decimals, never fewer than the amount has.
+// String is "12.50 EUR": the currency's own decimals, and more only where the amount has them. Equal amounts give equal
+// texts, whether they came from a source or from the wire.
 func (m *Money) String() string {
-	return m.Amount.StringFixed(max(exponent(m.Currency), -m.Amount.Exponent())) + " " + m.Currency
+	d := canonical(m.Amount, exponent(m.Currency))
+	return d.StringFixed(max(exponent(m.Currency), -d.Exponent())) + " " + m.Currency
 }
 
 // NewMoney parses an amount in major units ("12.50") of a currency. The amount must fit decimal(20,4) and have no more
@@ -41,8 +43,8 @@ func NewMinorMoney(minor int64, currency string) (*Money, error) {
 	return m, nil
 }
 
-// CheckMoney tells whether the amount can be carried without loss: a three-letter upper-case currency, at most 4
-// decimals that are not zero, less than 10^16. goavro would truncate what does not fit.
+// CheckMoney tells whether the amount can be carried without loss: a three-letter upper-case currency, no decimals
+// but zeros beyond the currency's own (which are 4 at most), less than 10^16. goavro would truncate what does not fit.
 func CheckMoney(m *Money) error {
 	if len(m.Currency) != 3 || m.Currency[0] < 'A' || m.Currency[0] > 'Z' || m.Currency[1] < 'A' || m.Currency[1] > 'Z' || m.Currency[2] < 'A' || m.Currency[2] > 'Z' {
 		return fmt.Errorf("currency %q is not an ISO 4217 code", m.Currency)
