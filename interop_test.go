@@ -172,7 +172,7 @@ func javaRead(t *testing.T, brokers []string, topic string, count int) map[strin
 	t.Helper()
 	out, err := java(t, "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", strings.Join(brokers, ","),
 		"--topic", topic, "--from-beginning", "--max-messages", strconv.Itoa(count), "--timeout-ms", "60000",
-		"--isolation-level", "read_committed",
+		"--isolation-level", "read_committed", "--group", topic+".console",
 		"--formatter-property", "print.key=true", "--formatter-property", "print.headers=true",
 		"--formatter-property", "key.separator=\x1f", "--formatter-property", "headers.separator=\x1e", "--formatter-property", "line.separator=\x1d")
 	if err != nil {
