@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -160,9 +159,9 @@ func (cfg *IngestConfig) send(ctx context.Context, p *platform, file string) (In
 
 func (cfg *IngestConfig) do(req *http.Request) (int, []byte, error) {
 	if cfg.Handler != nil {
-		rec := httptest.NewRecorder()
+		rec := &recorder{header: http.Header{}, code: http.StatusOK}
 		cfg.Handler.ServeHTTP(rec, req)
-		return rec.Code, rec.Body.Bytes(), nil
+		return rec.code, rec.body.Bytes(), nil
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -172,6 +171,22 @@ func (cfg *IngestConfig) do(req *http.Request) (int, []byte, error) {
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	return resp.StatusCode, answer, err
 }
+
+// recorder keeps what a handler answers.
+type recorder struct {
+	header http.Header
+	code   int
+	body   bytes.Buffer
+}
+
+// Header is what the handler sets.
+func (r *recorder) Header() http.Header { return r.header }
+
+// WriteHeader keeps the status.
+func (r *recorder) WriteHeader(code int) { r.code = code }
+
+// Write keeps the body.
+func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
 
 // savedHeaders takes over headers that were saved beside a body; there need be none.
 func (d *delivery) savedHeaders(file string) error {

@@ -89,8 +89,8 @@ func (l *loader) source(t *Topology, s *Source) {
 	switch s.Platform {
 	case Shopify, WooCommerce, Stripe, Adyen, StandardWebhooks:
 	case Files:
-		if s.Dir == "" || len(s.Files) == 0 {
-			l.at(file, "platform", "platform files needs dir and files")
+		if len(s.Files) == 0 { // without dir it is switched off
+			l.at(file, "platform", "platform files needs files: say how they are read")
 		}
 		for _, f := range s.Files {
 			if _, err := path.Match(f.Match, ""); err != nil || f.Match == "" {
