@@ -108,7 +108,7 @@ func registryKey(text string, refs []registryReference) string {
 	if dec.Decode(&v) != nil {
 		return text
 	}
-	key, err := json.Marshal([]any{v, refs})
+	key, err := json.Marshal([]any{v, append([]registryReference{}, refs...)}) // none and an empty list are the same
 	if err != nil {
 		return text
 	}

@@ -54,6 +54,7 @@ func TestRegistryOverHTTP(t *testing.T) {
 		{name: "subjects of an id", method: "GET", path: "/schemas/ids/2/subjects", status: 200, want: `["a"]`},
 		{name: "latest", method: "GET", path: "/subjects/a/versions/latest", status: 200, want: fmt.Sprintf(`{"subject":"a","version":2,"id":2,"schema":%q}`, v2)},
 		{name: "look up", method: "POST", path: "/subjects/a", schema: v1, status: 200, want: fmt.Sprintf(`{"subject":"a","version":1,"id":1,"schema":%q}`, v1)},
+		{name: "look up with an empty list of references", method: "POST", path: "/subjects/a?normalize=false", body: fmt.Sprintf(`{"schema":%q,"schemaType":"AVRO","references":[]}`, v1), status: 200, want: fmt.Sprintf(`{"subject":"a","version":1,"id":1,"schema":%q}`, v1)},
 		{name: "look up what is not there", method: "POST", path: "/subjects/a", schema: `"int"`, status: 404, want: `{"error_code":40403,"message":"schema not found under subject \"a\""}`},
 		{name: "no such version", method: "GET", path: "/subjects/a/versions/3", status: 404, want: `{"error_code":40402,"message":"version 3 of subject \"a\" not found"}`},
 		{name: "bad version", method: "GET", path: "/subjects/a/versions/new", status: 422, want: `{"error_code":42202,"message":"version \"new\" is neither a positive number nor \"latest\""}`},
