@@ -37,13 +37,12 @@ type node struct {
 	logical          string // empty for none and for those that Avro says to ignore
 	precision, scale int    // of decimal
 
-	fields     []avroField // record
-	symbols    []string    // enum
-	enumElse   string      // default symbol of an enum
-	size       int         // fixed
-	elem       *node       // items of array, values of map
-	branches   []*node     // union
-	incomplete bool        // while its own definition is being read
+	fields   []avroField // record
+	symbols  []string    // enum
+	enumElse string      // default symbol of an enum
+	size     int         // fixed
+	elem     *node       // items of array, values of map
+	branches []*node     // union
 }
 
 // avroField is one field of a record.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
@@ -80,6 +81,45 @@ func TestRegistryAway(t *testing.T) {
 		if _, err := s.EncodeEvent(t.Context(), "orders-value", ev); !errors.Is(err, ErrRegistry) {
 			t.Errorf("registry %s: encode gave %v, want ErrRegistry", state, err)
 		}
+	}
+}
+
+// TestNotARegistry: an address that answers 404 to everything is a wrong address, not an unknown schema.
+func TestNotARegistry(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(srv.Close)
+	ev, _, _ := filledEvents()
+	_, err := NewSerde(newClient(t, srv.URL)).EncodeEvent(t.Context(), "orders-value", ev)
+	if !errors.Is(err, ErrRegistry) || errors.Is(err, ErrUnknownSchema) {
+		t.Errorf("got %v, want ErrRegistry", err)
+	}
+}
+
+// TestReferences reads a value whose schema uses types of other subjects, which use types of others again.
+func TestReferences(t *testing.T) {
+	t.Parallel()
+	s := newSerde(t)
+	id := 0
+	for _, step := range []struct{ subject, schema, refers string }{
+		{"cents", `{"type":"fixed","name":"x.Cents","size":1}`, ""},
+		{"price", `{"type":"record","name":"x.Price","fields":[{"name":"cents","type":"Cents"}]}`, "cents"},
+		{"prices", `{"type":"array","items":"x.Price"}`, "price"},
+	} {
+		schema := sr.Schema{Schema: step.schema}
+		if step.refers != "" {
+			schema.References = []sr.SchemaReference{{Name: step.refers, Subject: step.refers, Version: 1}}
+		}
+		found, err := s.client.CreateSchema(t.Context(), step.subject, schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id = found.ID
+	}
+	_, got, err := s.DecodeNative(t.Context(), append(AppendHeader(nil, id), 2, 'c', 0))
+	want := map[string]any{"value": []any{map[string]any{"cents": []byte("c")}}}
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, d)
 	}
 }
 

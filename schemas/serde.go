@@ -48,7 +48,10 @@ func (s *Serde) Register(ctx context.Context, subject, schemaName string) (int, 
 	}
 	id, err := s.client.RegisterSchema(ctx, subject, sr.Schema{Schema: f.text, Type: sr.TypeAvro}, -1, -1)
 	if err != nil {
-		return 0, fmt.Errorf("register %s under %s: %w", schemaName, subject, registryError(err))
+		if err = registryError(err); errors.Is(err, ErrUnknownSchema) { // there is no such API at this address
+			err = fmt.Errorf("%w: %v", ErrRegistry, err)
+		}
+		return 0, fmt.Errorf("register %s under %s: %w", schemaName, subject, err)
 	}
 	s.ids.Store(subjectSchema{subject, schemaName}, id)
 	s.writers.LoadOrStore(id, &writer{text: f.text, root: f.root, codec: f.codec})
