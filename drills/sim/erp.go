@@ -30,7 +30,7 @@ type erp struct {
 type ERPOrder struct {
 	ExternalID, Number, Status, PaymentStatus string
 	Amount, Currency, Version                 string
-	ChangedAt                                 string            // by its own clock, RFC 3339
+	ChangedAt                                 string            // by its own clock, UTC: "2026-11-23 08:15:00.123456"
 	Refunds                                   map[string]string // id to amount and currency
 	Writes                                    int               // requests that changed it
 	sent                                      string            // the request as it came, to know a repeated one
@@ -39,8 +39,8 @@ type ERPOrder struct {
 // BatchEvery is the pause between two ERP files, in the story's time.
 const BatchEvery = 15 * time.Minute
 
-// batchHead is the first row of the file. The ERP calls "open" what is not booked, whatever the shop calls it.
-var batchHead = []string{"order_id", "number", "status", "payment_status", "total", "currency", "version", "changed_at"}
+// batchHead is the first row of the file. What the ERP was never told (customer, tax, fulfillment) stays empty.
+var batchHead = []string{"order_id", "order_number", "customer_id", "status", "payment_status", "fulfillment_status", "total", "tax", "currency", "updated_at"}
 
 func newERP(w *World, s *System) *erp {
 	e := &erp{System: s, w: w, orders: map[string]*ERPOrder{}, last: map[string]ERPOrder{}, told: map[string]string{}}
@@ -108,7 +108,7 @@ func (e *erp) put(r *http.Request, body []byte) answer {
 	if in.Total != nil {
 		o.Amount, o.Currency = in.Total.Amount.String(), in.Total.Currency
 	}
-	o.ChangedAt = e.clock()
+	o.ChangedAt = e.now().Add(e.skew).UTC().Format("2006-01-02 15:04:05.000000")
 	o.Writes++
 	if known {
 		e.effect(id, "update")
@@ -207,7 +207,7 @@ func (e *erp) rows() [][]string {
 			continue
 		}
 		e.told[id] = o.Version + o.ChangedAt
-		out = append(out, []string{id, o.Number, o.Status, o.PaymentStatus, o.Amount, o.Currency, o.Version, o.ChangedAt})
+		out = append(out, []string{id, o.Number, "", o.Status, o.PaymentStatus, "", o.Amount, "", o.Currency, o.ChangedAt})
 	}
 	slices.SortFunc(out, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
 	for id, o := range e.orders {

@@ -199,7 +199,7 @@ func TestERPBatchLags(t *testing.T) {
 	t.Cleanup(func() { _ = w.close() })
 	put := func(payment string) {
 		r := httptest.NewRequest("PUT", "/v1/orders/A1", strings.NewReader(fmt.Sprintf(
-			`{"number":"#1","status":"open","payment_status":%q,"total":{"amount":"12.50","currency":"EUR"},"version":%q}`, payment, payment)))
+			`{"number":"#1","status":"open","payment_status":%q,"total":{"amount":"12.50","currency":"EUR"}}`, payment)))
 		r.Header.Set("Authorization", "Bearer "+w.System("erp").token)
 		rec := httptest.NewRecorder()
 		w.System("erp").mux.ServeHTTP(rec, r)
@@ -226,10 +226,10 @@ func TestERPBatchLags(t *testing.T) {
 		t.Errorf("first batch knows the order already: %s", row)
 	}
 	put("paid")
-	if row := batch(); !strings.Contains(row, "A1,#1,open,pending,12.50,EUR,pending,") {
+	if row := batch(); !strings.Contains(row, "A1,#1,,open,pending,,12.50,,EUR,") {
 		t.Errorf("second batch = %q, want the belief of the one before", row)
 	}
-	if row := batch(); !strings.Contains(row, ",paid,12.50,EUR,") {
+	if row := batch(); !strings.Contains(row, ",paid,,12.50,,EUR,") {
 		t.Errorf("third batch = %q, want paid", row)
 	}
 	if row := batch(); row != "" {

@@ -43,7 +43,7 @@ var systems = []string{"shop", "warehouse", "erp", "crm", "tax", "fraud", "analy
 
 // sources are the call-back and webhook sources that sign, with the environment variable of their secret.
 var sources = map[string]string{
-	"shopify": "SHOPIFY_SECRET", "admin": "ADMIN_SECRET", "warehouse": "WAREHOUSE_WEBHOOK_SECRET",
+	"shopify": "SHOPIFY_SECRET", "admin": "ADMIN_WEBHOOK_SECRET", "warehouse": "WAREHOUSE_WEBHOOK_SECRET",
 	"fraud": "FRAUD_WEBHOOK_SECRET", "crm": "CRM_WEBHOOK_SECRET", "enrichment": "ENRICHMENT_WEBHOOK_SECRET",
 }
 
@@ -110,6 +110,7 @@ func (w *World) Env() map[string]string {
 		}
 		env[prefix+"_URL"], env[prefix+"_TOKEN"] = w.systems[name].URL(), w.systems[name].token
 	}
+	env["SHOPIFY_POLL_URL"], env["SHOPIFY_POLL_TOKEN"] = env["SHOP_API_URL"]+"/admin/api/orders.json", env["SHOP_API_TOKEN"]
 	for source, variable := range sources {
 		env[variable] = w.secrets[source]
 	}
