@@ -59,8 +59,8 @@ func runEngine(ctx context.Context, c Config, kinds deliver.Set) error {
 	// Closing leaves the group, which calls onRevoked: the loop has drained by then and answers no more. A static member does
 	// not leave: its successor takes over.
 	e.cancel()
+	<-polled // a poll that returned after the close would block the leave
 	cl.CloseAllowingRebalance()
-	<-polled
 	return err
 }
 

@@ -1,0 +1,157 @@
+package topology
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/binaryandbeyond/seam/schemas"
+)
+
+// Read is the State of the cluster and registry as far as the topology speaks of it.
+func Read(ctx context.Context, t *Topology, client *kgo.Client, registry *sr.Client) (State, error) {
+	adm := kadm.NewClient(client)
+	st := State{Topics: map[string]TopicState{}, Subjects: map[string]bool{}, Errors: map[string]string{}}
+	names := make([]string, len(t.Topics))
+	for i, topic := range t.Topics {
+		names[i] = topic.Name
+	}
+	details, err := adm.ListTopics(ctx, names...)
+	if err != nil {
+		return st, fmt.Errorf("list topics: %w", err)
+	}
+	var have []string
+	for _, d := range details.Sorted() {
+		if d.Err == nil {
+			st.Topics[d.Topic] = TopicState{Partitions: int32(len(d.Partitions)), Configs: map[string]string{}}
+			have = append(have, d.Topic)
+		}
+	}
+	if len(have) > 0 {
+		configs, err := adm.DescribeTopicConfigs(ctx, have...)
+		if err != nil {
+			return st, fmt.Errorf("describe topic configs: %w", err)
+		}
+		for _, rc := range configs {
+			for _, c := range rc.Configs {
+				if c.Value != nil {
+					st.Topics[rc.Name].Configs[c.Key] = *c.Value
+				}
+			}
+		}
+	}
+	return st, readSubjects(ctx, t, registry, &st)
+}
+
+// readSubjects asks which subjects hold our schema, and whether the others would take it.
+func readSubjects(ctx context.Context, t *Topology, registry *sr.Client, st *State) error {
+	subjects, err := registry.Subjects(ctx)
+	if err != nil {
+		return fmt.Errorf("list subjects: %w", err)
+	}
+	var lock sync.Mutex // guards st's maps
+	return forEach(t.Topics, func(topic Topic) error {
+		subject := topic.Name + "-value"
+		if topic.Schema == "" || !slices.Contains(subjects, subject) {
+			return nil
+		}
+		schema := sr.Schema{Schema: schemas.SchemaText(topic.Schema)}
+		_, err := registry.LookupSchema(ctx, subject, schema)
+		if err == nil {
+			lock.Lock()
+			st.Subjects[subject] = true
+			lock.Unlock()
+			return nil
+		}
+		ok, err := registry.CheckCompatibility(ctx, subject, -1, schema)
+		if err == nil && !ok.Is {
+			lock.Lock()
+			st.Errors[subject] = fmt.Sprintf("the schema %s cannot read what was written: %v; give new fields a default", topic.Schema, ok.Messages)
+			lock.Unlock()
+		}
+		return nil
+	})
+}
+
+// Apply makes the changes in their order. It refuses a plan that holds a Refuse before it does anything. A topic or schema
+// that is there by now is taken as made, so a plan that was cut off can be applied again.
+func Apply(ctx context.Context, t *Topology, client *kgo.Client, registry *sr.Client, plan []Change) error {
+	if slices.ContainsFunc(plan, func(c Change) bool { return c.Step == Refuse }) {
+		return ErrRefused
+	}
+	adm := kadm.NewClient(client)
+	serde := schemas.NewSerde(registry)
+	var registers []Change
+	for _, c := range plan {
+		switch c.Step {
+		case CreateTopic:
+			if err := createTopic(ctx, adm, c.topic); err != nil {
+				return err
+			}
+		case AddConfig:
+			res, err := adm.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: c.Key, Value: &c.Want}}, c.Name)
+			if err == nil && len(res) > 0 {
+				err = res[0].Err
+			}
+			if err != nil {
+				return fmt.Errorf("set %s of topic %s: %w", c.Key, c.Name, err)
+			}
+		case RegisterSchema:
+			registers = append(registers, c)
+		case Refuse:
+		}
+	}
+	return forEach(registers, func(c Change) error {
+		if _, err := serde.Register(ctx, c.subject, c.topic.Schema); err != nil {
+			return fmt.Errorf("register %s under %s: %w", c.topic.Schema, c.subject, err)
+		}
+		return nil
+	})
+}
+
+func createTopic(ctx context.Context, adm *kadm.Client, want Topic) error {
+	configs := make(map[string]*string, len(want.Configs))
+	for k, v := range want.Configs {
+		configs[k] = &v
+	}
+	_, err := adm.CreateTopic(ctx, want.Partitions, want.Replicas, configs, want.Name)
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return fmt.Errorf("create topic %s: %w", want.Name, err)
+	}
+	return nil
+}
+
+// Ensure brings the cluster to the topology: Read, Plan, Apply. It gives the plan that it made.
+func Ensure(ctx context.Context, t *Topology, client *kgo.Client, registry *sr.Client) ([]Change, error) {
+	have, err := Read(ctx, t, client, registry)
+	if err != nil {
+		return nil, err
+	}
+	plan := Plan(t, have)
+	return plan, Apply(ctx, t, client, registry, plan)
+}
+
+// forEach runs f over the list, eight at a time, and joins the errors: a registry answers one request in milliseconds, and
+// there are dozens.
+func forEach[T any](list []T, f func(T) error) error {
+	slots := make(chan struct{}, 8)
+	errs := make([]error, len(list))
+	var wg sync.WaitGroup
+	for i, v := range list {
+		slots <- struct{}{}
+		wg.Add(1)
+		go func() {
+			defer func() { <-slots; wg.Done() }()
+			errs[i] = f(v)
+		}()
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
