@@ -220,6 +220,7 @@ func (p *parser) number(n *node) error {
 	zero := p.peek() == '0'
 	whole := p.i
 	if !digits() || zero && p.i > whole+1 {
+		p.i = start
 		return p.fail(n, "not a number")
 	}
 	if p.peek() == '.' {
