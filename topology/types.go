@@ -190,6 +190,8 @@ type Route struct {
 	Operation string              `yaml:"operation"` // business step; default the integration's
 	// Once true: the operation happens once per order, whatever the event ids.
 	Once bool `yaml:"once"`
+	// Each true: every event is a record of its own in the downstream, so an older state is sent even after a newer one.
+	Each bool `yaml:"each"`
 	// Needs holds the event until these types were seen for the order.
 	Needs []schemas.EventType `yaml:"needs"`
 	// NeedsWithin is how long it is held before a person is asked. Default 24h.

@@ -98,7 +98,7 @@ func decideRoute(in *topology.Integration, route *topology.Route, f Facts) Decis
 	if route.Once && op != nil && op.State != schemas.OpIntent {
 		return finish(schemas.Duplicate, schemas.ReasonOnce, "%s was made for this order by event %s", route.Operation, op.EventID)
 	}
-	if op != nil && op.State == schemas.OpDone && stateful(ev.Type) {
+	if !route.Each && op != nil && op.State == schemas.OpDone && stateful(ev.Type) {
 		if cmp, ok := CompareVersions(ev.SourceVersion, op.Version); ok && cmp < 0 {
 			return finish(schemas.Superseded, schemas.ReasonStale, "version %s is older than %s, which was applied", ev.SourceVersion, op.Version)
 		}
