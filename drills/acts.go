@@ -121,22 +121,26 @@ func refunds(ctx context.Context, t *tale, orders int) (string, error) {
 }
 
 func staleFile(ctx context.Context, t *tale, orders int) (string, error) {
-	erp := t.world.System("erp")
+	erp, shop := t.world.System("erp"), t.world.Shop()
+	ids := t.place(ctx, orders, 2*time.Minute, sim.Choices{Unpaid: true})
+	t.until(ctx, 5*time.Second, func() bool { return t.did("erp", "order", ids) == len(ids) })
 	if _, _, err := t.world.ERPBatch(); err != nil { // what it believes now is what the next file says
 		return "", err
 	}
 	erp.Fault(sim.Unavailable(""))
-	t.place(ctx, orders, 4*time.Minute, sim.Choices{})
+	defer erp.Fault(sim.Off())
+	for _, id := range ids {
+		if err := shop.Pay(id); err != nil {
+			return "", err
+		}
+	}
+	t.pass(ctx, 2*time.Minute)
 	path, rows, err := t.world.ERPBatch()
-	erp.Fault(sim.Off())
 	if err != nil || path == "" {
-		return fmt.Sprintf("%d orders while the ERP is down; its file has nothing to tell.", orders), err
+		return fmt.Sprintf("%d orders are paid while the ERP is down; its file has nothing to tell.", orders), err
 	}
 	unpaid, err := t.behind(path)
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%d orders while the ERP is down. Its file of %d rows has not heard of them, and calls %d paid orders unpaid.", orders, rows, unpaid), nil
+	return fmt.Sprintf("%d orders are paid while the ERP is down. Its file of %d rows calls %d of them unpaid, long after.", orders, rows, unpaid), err
 }
 
 // behind counts the rows of an ERP file that contradict the shop's payment status.
@@ -239,7 +243,7 @@ func note(ctx context.Context, t *tale, _ int) (string, error) {
 	t.used[o.ID] = true
 	t.until(ctx, 10*time.Second, func() bool { return t.books.saw(o.ID, schemas.OrderEnriched) })
 	facts := t.world.System("enrichment").Effects()[o.ID]["enrich"]
-	return fmt.Sprintf("%s reads %q. The AI step was told %s; its field is the only one it may write.", o.Number, strings.TrimSuffix(order[:31], ":"), times(facts)), nil
+	return fmt.Sprintf("%s reads %q. The AI step was told %s; its field is the only one it may write.", o.Number, strings.SplitN(order, ":", 2)[0], times(facts)), nil
 }
 
 // times is a count in words.

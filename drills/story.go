@@ -40,10 +40,9 @@ type StoryConfig struct {
 
 // Setting is what the story hands to the Seam it starts.
 type Setting struct {
-	Lookup    func(string) (string, bool) // the topology's variables
-	TimeScale float64                     // for every duration of the topology
-	Listen    string
-	DataDir   string // a folder that goes when the story ends
+	Topology *topology.Topology // the shipped one, its variables filled with the world's, its durations scaled
+	Listen   string
+	DataDir  string // a folder that goes when the story ends
 }
 
 // Running is where a started Seam is found.
@@ -51,6 +50,8 @@ type Running struct {
 	EdgeURL          string // "http://127.0.0.1:8080"
 	BootstrapServers string
 	RegistryURL      string
+	// Disagreements asks the reconciler what systems differed about, in real time; nil where none runs.
+	Disagreements func(context.Context) ([]DisagreementReport, error)
 }
 
 // Story runs the bad Monday and gives what came of it. Violations of what Seam promises are in the report, not in the
@@ -98,6 +99,7 @@ type tale struct {
 	dir   string
 	world *sim.World
 	topo  *topology.Topology
+	seam  Running
 	paper *paper
 	books *books
 	begun time.Time
@@ -122,7 +124,7 @@ func (t *tale) prepare() error {
 		return fmt.Errorf("story: %w", err)
 	}
 	t.topo.Scale(t.cfg.Scale)
-	for _, d := range []string{"export", "erp"} {
+	for _, d := range []string{"export", "erp", "seam"} {
 		if err := os.MkdirAll(filepath.Join(t.dir, d), 0o755); err != nil {
 			return fmt.Errorf("story: %w", err)
 		}
@@ -137,20 +139,19 @@ func (t *tale) lookup() func(string) (string, bool) {
 }
 
 func (t *tale) setting() Setting {
-	return Setting{Lookup: t.lookup(), TimeScale: t.cfg.Scale, Listen: t.cfg.Listen, DataDir: filepath.Join(t.dir, "seam")}
+	return Setting{Topology: t.topo, Listen: t.cfg.Listen, DataDir: filepath.Join(t.dir, "seam")}
 }
 
 // tell waits for Seam, plays the acts, waits until all is settled and judges.
 func (t *tale) tell(ctx context.Context, ready <-chan Running) (Report, error) {
 	started := time.Now()
-	var seam Running
 	select {
 	case <-ctx.Done():
 		return Report{}, ctx.Err()
-	case seam = <-ready:
+	case t.seam = <-ready:
 	}
 	var err error
-	if t.books, err = openBooks(seam, t.topo); err != nil {
+	if t.books, err = openBooks(t.seam, t.topo); err != nil {
 		return Report{}, err
 	}
 	defer t.books.close()
@@ -163,7 +164,7 @@ func (t *tale) tell(ctx context.Context, ready <-chan Running) (Report, error) {
 	t.paper = newPaper(t.cfg, t.begun)
 	t.paper.opening(t.cfg, t.begun.Sub(started))
 	t.mu.Lock()
-	t.edge = seam.EdgeURL
+	t.edge = t.seam.EdgeURL
 	t.mu.Unlock()
 	for _, a := range acts(t.cfg.Orders) {
 		if err := t.play(ctx, a); err != nil {
@@ -173,7 +174,7 @@ func (t *tale) tell(ctx context.Context, ready <-chan Running) (Report, error) {
 	report := t.settle(ctx)
 	t.paper.closing(report)
 	if t.cfg.Told != nil {
-		t.cfg.Told(report, seam, t.world)
+		t.cfg.Told(report, t.seam, t.world)
 	}
 	if t.cfg.Keep {
 		<-ctx.Done()

@@ -44,7 +44,7 @@ type DisagreementReport struct {
 	Field   schemas.Field
 	Between string // "shop, erp"
 	Orders  int
-	Longest time.Duration // of the story
+	Longest time.Duration // of the story; as a Running gives it, in real time
 	Open    int           // not over yet
 }
 
@@ -64,6 +64,16 @@ func (t *tale) settle(ctx context.Context) Report {
 		return len(report.Violations) == 0
 	})
 	report = t.judge()
+	if t.seam.Disagreements != nil {
+		ds, err := t.seam.Disagreements(ctx)
+		if err != nil {
+			report.Violations = append(report.Violations, fmt.Sprintf("the reconciler does not answer: %v", err))
+		}
+		for _, d := range ds {
+			d.Longest = time.Duration(float64(d.Longest) / t.cfg.Scale)
+			report.Disagreements = append(report.Disagreements, d)
+		}
+	}
 	t.paper.say(fmt.Sprintf("%d events have an outcome in every system that reads them.", report.Events))
 	return report
 }
