@@ -1,0 +1,249 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/binaryandbeyond/seam/console"
+	"github.com/binaryandbeyond/seam/consumers"
+	"github.com/binaryandbeyond/seam/consumers/reconcile"
+	"github.com/binaryandbeyond/seam/producers"
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// Config says what to run.
+type Config struct {
+	Topology *topology.Topology
+	Brokers  []string // host:port; empty starts an embedded broker and registry
+	Registry string   // URL with the Confluent API; required with Brokers
+	// WellKnownPorts puts the embedded broker and registry where other verbs look for them, if that is free.
+	WellKnownPorts bool
+	Listen         string // of the edge, the console and /metrics. Default 127.0.0.1:8080
+	DataDir        string // spools and cursors. Default a folder of its own that goes at the end
+	// Instance names this process in every group; with a name a restart takes its partitions back at once. Default random,
+	// and then the group waits a session (12s) for a process that died.
+	Instance string
+	// Only runs some roles: "edge", "reconcile" and names of integrations. Empty runs all.
+	Only []string
+	// Apply creates what the topology lacks in a real cluster first; without it a lack is an error. An embedded one is
+	// always brought to the topology.
+	Apply  bool
+	Logger *slog.Logger
+	// Ready is called once webhooks are taken; nil for nobody.
+	Ready func(Info)
+}
+
+// Info is where what runs is found.
+type Info struct {
+	EdgeURL          string
+	BootstrapServers []string
+	RegistryURL      string
+	Embedded         bool
+}
+
+const shutdownGrace = 5 * time.Second // of requests under way when the context ends
+
+// Run runs the roles until ctx ends, then stops them in order: the edge takes no more, the workers finish the calls under
+// way and commit, the clients close.
+func Run(ctx context.Context, c Config) error {
+	info := Info{BootstrapServers: c.Brokers, RegistryURL: c.Registry}
+	if err := c.check(); err != nil {
+		return err
+	}
+	if len(c.Brokers) == 0 {
+		embedded, err := topology.StartEmbedded(c.WellKnownPorts)
+		if err != nil {
+			return err
+		}
+		defer embedded.Close()
+		info = Info{BootstrapServers: embedded.Brokers, RegistryURL: embedded.Registry, Embedded: true}
+	}
+	registry, err := sr.NewClient(sr.URLs(info.RegistryURL))
+	if err != nil {
+		return fmt.Errorf("registry %s: %w", info.RegistryURL, err)
+	}
+	serde := schemas.NewSerde(registry)
+	cluster := []kgo.Opt{kgo.SeedBrokers(info.BootstrapServers...)}
+	client, err := kgo.NewClient(append(producers.ClientOpts(), cluster...)...)
+	if err != nil {
+		return fmt.Errorf("kafka client: %w", err)
+	}
+	defer client.Close()
+	if err := c.prepare(ctx, client, registry, info.Embedded); err != nil {
+		return err
+	}
+	dir, remove, err := c.dataDir()
+	if err != nil {
+		return err
+	}
+	defer remove()
+	reg := prometheus.NewRegistry()
+	edge, err := producers.New(producers.Config{Topology: c.Topology, Publisher: producers.NewPublisher(client, serde, c.Topology), SpoolDir: dir, Registerer: reg, Logger: c.Logger})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	info.EdgeURL = "http://" + listener.Addr().String()
+
+	view := reconcile.NewView(c.Topology, time.Now)
+	var ready atomic.Bool
+	server := &http.Server{Handler: c.handler(edge, view, reg, &ready), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		ready.Store(false)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+		defer cancel()
+		return server.Shutdown(grace)
+	})
+	if c.runs("edge") {
+		g.Go(func() error { return edge.Run(ctx) })
+	}
+	if c.runs("reconcile") {
+		g.Go(func() error {
+			return reconcile.Follow(ctx, reconcile.FollowConfig{Options: cluster, Serde: serde, Topology: c.Topology, View: view, Logger: c.Logger})
+		})
+	}
+	metrics := consumers.NewMetrics(reg)
+	instance, static := c.instance()
+	for i := range c.Topology.Integrations {
+		in := &c.Topology.Integrations[i]
+		if !c.runs(in.Name) {
+			continue
+		}
+		g.Go(func() error {
+			return consumers.Run(ctx, consumers.Config{Topology: c.Topology, Integration: in, Options: cluster, Serde: serde, Instance: instance, Static: static,
+				Metrics: metrics, Logger: c.Logger, Report: c.report(ctx, client, serde)})
+		})
+	}
+	ready.Store(true)
+	if c.Ready != nil {
+		c.Ready(info)
+	}
+	return g.Wait()
+}
+
+// check completes the settings and refuses what cannot run.
+func (c *Config) check() error {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:8080"
+	}
+	if len(c.Brokers) > 0 && c.Registry == "" {
+		return errors.New("brokers are given without a registry: give --registry too, or neither for the embedded ones")
+	}
+	for _, role := range c.Only {
+		if role != "edge" && role != "reconcile" && c.Topology.Integration(role) == nil {
+			return fmt.Errorf("unknown role %q: edge, reconcile or the name of an integration", role)
+		}
+	}
+	return nil
+}
+
+// runs tells whether a role is this process's.
+func (c *Config) runs(role string) bool { return len(c.Only) == 0 || slices.Contains(c.Only, role) }
+
+// instance is the process's name in its groups, and whether it was given.
+func (c *Config) instance() (name string, static bool) {
+	if c.Instance != "" {
+		return c.Instance, true
+	}
+	b := make([]byte, 4)
+	_, _ = rand.Read(b) // crypto/rand.Read never fails
+	return hex.EncodeToString(b), false
+}
+
+// prepare brings an embedded cluster to the topology, and holds a real one to it.
+func (c *Config) prepare(ctx context.Context, client *kgo.Client, registry *sr.Client, embedded bool) error {
+	have, err := topology.Read(ctx, c.Topology, client, registry)
+	if err != nil {
+		return fmt.Errorf("read the cluster: %w", err)
+	}
+	plan := topology.Plan(c.Topology, have)
+	if embedded || c.Apply {
+		return topology.Apply(ctx, c.Topology, client, registry, plan)
+	}
+	if len(plan) > 0 {
+		return fmt.Errorf("the cluster lacks %d things the topology needs, the first: %s; seam plan shows all, seam apply makes them", len(plan), plan[0])
+	}
+	return nil
+}
+
+// dataDir is the folder for spools and cursors, and how to leave it.
+func (c *Config) dataDir() (string, func(), error) {
+	if c.DataDir != "" {
+		return c.DataDir, func() {}, os.MkdirAll(c.DataDir, 0o750)
+	}
+	dir, err := os.MkdirTemp("", "seam-data-")
+	return dir, func() {
+		if err := os.RemoveAll(dir); err != nil {
+			c.Logger.Warn("a temporary folder stays", "err", err)
+		}
+	}, err
+}
+
+// handler is everything that is served: the edge, the console, the metrics and the probes.
+func (c *Config) handler(edge *producers.Edge, view *reconcile.View, reg *prometheus.Registry, ready *atomic.Bool) http.Handler {
+	mux := http.NewServeMux()
+	if c.runs("edge") {
+		mux.Handle("/in/", edge.Handler())
+	}
+	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !ready.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	if c.runs("reconcile") {
+		mux.Handle("/", console.Handler(view))
+	}
+	return mux
+}
+
+// report writes a worker's status to the status topic, keyed by integration and instance. A status that is lost is followed
+// by the next in seconds.
+func (c *Config) report(ctx context.Context, client *kgo.Client, serde *schemas.Serde) func(*schemas.WorkerStatus) {
+	topic := c.Topology.TopicName(topology.TopicStatus)
+	return func(st *schemas.WorkerStatus) {
+		value, err := serde.EncodeWorkerStatus(context.WithoutCancel(ctx), topic+"-value", st)
+		if err != nil {
+			c.Logger.Warn("status", "err", err)
+			return
+		}
+		client.TryProduce(context.WithoutCancel(ctx), &kgo.Record{Topic: topic, Key: []byte(strings.Join([]string{st.Integration, st.Instance}, "/")), Value: value}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				c.Logger.Debug("status", "err", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/binaryandbeyond/seam/app"
+	"github.com/binaryandbeyond/seam/drills"
+	"github.com/binaryandbeyond/seam/drills/sim"
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// run is seam run: the real thing.
+func (c *cli) run() *cobra.Command {
+	var cfg app.Config
+	var level string
+	cmd := &cobra.Command{
+		Use: "run", Args: cobra.NoArgs,
+		Short: "Run the edge, the integrations and the reconciler",
+		Long: "Runs the edge, the integrations and the reconciler until it is interrupted. Without --bootstrap-server Kafka and the\n" +
+			"registry are embedded in the process, and gone with it. Addresses and secrets come from the variables that the\n" +
+			"topology names (WAREHOUSE_URL, SHOPIFY_SECRET, ...): what is unset and needed is listed.",
+		Example: "  seam run --bootstrap-server kafka:9092 --registry http://registry:8080/apis/ccompat/v7 --instance seam-0\n" +
+			"  seam run --only edge --listen :8080\n  seam run --only warehouse,erp",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := logger(cmd.ErrOrStderr(), level)
+			if err != nil {
+				return err
+			}
+			if cfg.Topology, err = c.load(os.LookupEnv, false); err != nil {
+				return err
+			}
+			cfg.Logger, cfg.Brokers, cfg.Registry, cfg.WellKnownPorts = log, c.brokerList(), c.registry, true
+			cfg.Ready = func(i app.Info) {
+				fmt.Fprintf(cmd.OutOrStdout(), "seam is ready\n  webhooks   %s/in/{source}\n  orders     %s/\n  kafka      %s\n  registry   %s\n",
+					i.EdgeURL, i.EdgeURL, strings.Join(i.BootstrapServers, ","), i.RegistryURL)
+			}
+			return app.Run(cmd.Context(), cfg)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&cfg.Listen, "listen", env("SEAM_LISTEN", "127.0.0.1:8080"), "address of the edge, the console and /metrics (SEAM_LISTEN)")
+	f.StringVar(&cfg.DataDir, "data", os.Getenv("SEAM_DATA"), "folder of spools and cursors; a temporary one when empty (SEAM_DATA)")
+	f.StringVar(&cfg.Instance, "instance", os.Getenv("SEAM_INSTANCE"), "stable name of this process; a restart under it takes its partitions back at once (SEAM_INSTANCE)")
+	f.StringSliceVar(&cfg.Only, "only", nil, "roles to run: edge, reconcile, names of integrations; all when empty")
+	f.BoolVar(&cfg.Apply, "apply", false, "create topics and schemas that a real cluster lacks first")
+	f.StringVar(&level, "log-level", env("SEAM_LOG_LEVEL", "info"), "debug, info, warn or error (SEAM_LOG_LEVEL)")
+	return cmd
+}
+
+// env is a variable or its default.
+func env(name, def string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return def
+}
+
+// demo is seam demo: the story.
+func (c *cli) demo() *cobra.Command {
+	cfg := drills.StoryConfig{}
+	var level string
+	cmd := &cobra.Command{
+		Use: "demo", Args: cobra.NoArgs,
+		Short: "Watch a shop's bad Monday happen to eleven systems, and Seam survive it",
+		Long: "Runs Kafka, a registry, Seam and eleven simulated systems in this process, tells a day in which everything goes wrong,\n" +
+			"and then compares what happened with what should have. Exit code 1 if anything was lost or doubled.",
+		Example: "  seam demo\n  seam demo --orders 1000 --seed 7\n  seam demo --keep   # stays up, with the edge open for your own webhook",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := logger(cmd.ErrOrStderr(), level)
+			if err != nil {
+				return err
+			}
+			cfg.Out = cmd.OutOrStdout()
+			cfg.Interactive = terminal(cfg.Out)
+			cfg.Start = func(ctx context.Context, s drills.Setting, ready func(drills.Running)) error {
+				topo, err := c.load(s.Lookup, false)
+				if err != nil {
+					return err
+				}
+				topo.Scale(s.TimeScale)
+				return app.Run(ctx, app.Config{Topology: topo, Brokers: c.brokerList(), Registry: c.registry, Apply: true, WellKnownPorts: cfg.Keep, Listen: s.Listen, DataDir: s.DataDir, Instance: "demo", Logger: log,
+					Ready: func(i app.Info) {
+						ready(drills.Running{EdgeURL: i.EdgeURL, BootstrapServers: strings.Join(i.BootstrapServers, ","), RegistryURL: i.RegistryURL})
+					}})
+			}
+			if cfg.Keep {
+				cfg.Told = func(r drills.Report, running drills.Running, w *sim.World) { kept(cmd, r, running, w) }
+			}
+			report, err := drills.Story(cmd.Context(), cfg)
+			if err != nil && cmd.Context().Err() == nil {
+				return err
+			}
+			if len(report.Violations) > 0 {
+				return errFound
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&cfg.Orders, "orders", 300, "orders of the day, at least 20")
+	f.Int64Var(&cfg.Seed, "seed", 1, "decides customers, prices and who is hit by what")
+	f.BoolVar(&cfg.Keep, "keep", false, "leave everything running after the report, with the edge open")
+	f.StringVar(&cfg.Listen, "listen", "", "address of the edge; with --keep 127.0.0.1:8080, else a free port")
+	f.StringVar(&level, "log-level", "error", "debug, info, warn or error")
+	cmd.PreRun = func(*cobra.Command, []string) {
+		if cfg.Keep && cfg.Listen == "" {
+			cfg.Listen = "127.0.0.1:8080"
+		}
+	}
+	return cmd
+}
+
+// kept tells how to go on with what --keep left running.
+func kept(cmd *cobra.Command, _ drills.Report, r drills.Running, w *sim.World) {
+	at := ""
+	if r.BootstrapServers != fmt.Sprintf("127.0.0.1:%d", topology.EmbeddedBrokerPort) {
+		at = fmt.Sprintf(" --bootstrap-server %s --registry %s", r.BootstrapServers, r.RegistryURL)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), `
+Seam is still running; Ctrl-C ends it. From another terminal:
+
+  export SECRET='%s' EDGE=%s
+  body='{"id": 900719925474099301, "name": "#9001", "currency": "EUR", "total_price": "42.50", "financial_status": "paid", "created_at": "2026-11-23T09:00:00Z", "updated_at": "2026-11-23T09:00:00Z", "line_items": [{"id": 1, "sku": "MUG", "title": "Mug", "quantity": 2, "price": "21.25"}]}'
+  for topic in orders/create orders/paid; do
+    curl -sS $EDGE/in/shopify -H 'Content-Type: application/json' -H "X-Shopify-Topic: $topic" -H 'X-Shopify-Shop-Domain: demo.example' \
+      -H "X-Shopify-Webhook-Id: $(date +%%s%%N)" -H "X-Shopify-Hmac-Sha256: $(printf %%s "$body" | openssl dgst -sha256 -hmac "$SECRET" -binary | base64)" -d "$body"; echo
+  done
+  seam order 900719925474099301%s
+  seam status%s
+`, w.Env()["SHOPIFY_SECRET"], r.EdgeURL, at, at)
+}
+
+// terminal tells whether a writer is one.
+func terminal(w any) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,146 @@
+// Command seam connects a shop to everything behind it, and proves per order that it did.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// version is set by the linker in releases.
+var version = "devel"
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// What a verb found and has told of already; the exit code says it to scripts.
+var (
+	errFound   = errors.New("a fault was found") // 1
+	errChanges = errors.New("there are changes") // 2, as Terraform's -detailed-exitcode
+)
+
+// run is the whole command: exit 0 ok, 1 found a fault or failed, 2 wrong usage.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ran := false
+	root := newRoot(stdout, &ran)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errFound):
+		return 1
+	case errors.Is(err, errChanges):
+		return 2
+	}
+	fmt.Fprintf(stderr, "seam: %v\n", err)
+	if !ran {
+		fmt.Fprintf(stderr, "see seam --help\n")
+		return 2
+	}
+	return 1
+}
+
+// newRoot is the tree of verbs; ran is set once a verb's own work begins, which is where wrong usage ends.
+func newRoot(stdout io.Writer, ran *bool) *cobra.Command {
+	c := &cli{out: stdout}
+	root := &cobra.Command{
+		Use:   "seam",
+		Short: "Connects a shop to everything behind it, and proves per order that it did",
+		Long: "Seam takes a shop's webhooks and files, hands each event to every downstream once and in order, and answers\n" +
+			"for any order what happened in every system. Start with: seam demo",
+		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRun: func(*cobra.Command, []string) { *ran = true },
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&c.brokers, "bootstrap-server", os.Getenv("SEAM_BROKERS"), "Kafka brokers, host:port,... (SEAM_BROKERS)")
+	f.StringVar(&c.registry, "registry", os.Getenv("SEAM_REGISTRY"), "schema registry URL (SEAM_REGISTRY)")
+	f.StringVar(&c.dir, "topology", os.Getenv("SEAM_TOPOLOGY"), "folder of topology files; the shipped ones when empty (SEAM_TOPOLOGY)")
+	root.AddCommand(c.demo(), c.run(), c.ingest(), c.plan(), c.apply(), c.order(), c.status(), c.parked(), c.quarantine(), versionCommand())
+	return root
+}
+
+// cli is what the verbs share.
+type cli struct {
+	out                    io.Writer
+	brokers, registry, dir string
+}
+
+// load reads the topology. Verbs that call nobody need no addresses or secrets: with placeholders, unset variables are
+// stood in for.
+func (c *cli) load(lookup func(string) (string, bool), placeholders bool) (*topology.Topology, error) {
+	var fsys fs.FS = topology.Default()
+	if c.dir != "" {
+		fsys = os.DirFS(c.dir)
+	}
+	return topology.Load(fsys, func(name string) (string, bool) {
+		if v, ok := lookup(name); ok && v != "" {
+			return v, true
+		}
+		if placeholders && !strings.HasPrefix(name, "SEAM_") {
+			return "http://unset.invalid", true
+		}
+		return "", false
+	})
+}
+
+// connect gives clients of the cluster and registry: the flags' or variables', or those of an embedded Seam that runs on
+// this machine.
+func (c *cli) connect() (options []kgo.Opt, registry *sr.Client, err error) {
+	brokers, url := c.brokers, c.registry
+	if brokers == "" {
+		brokers = fmt.Sprintf("127.0.0.1:%d", topology.EmbeddedBrokerPort)
+		url = fmt.Sprintf("http://127.0.0.1:%d", topology.EmbeddedRegistryPort)
+	}
+	if url == "" {
+		return nil, nil, errors.New("--bootstrap-server is given without --registry")
+	}
+	registry, err = sr.NewClient(sr.URLs(url))
+	return []kgo.Opt{kgo.SeedBrokers(strings.Split(brokers, ",")...)}, registry, err
+}
+
+// brokerList is the brokers given; nil when none are.
+func (c *cli) brokerList() []string {
+	if c.brokers == "" {
+		return nil
+	}
+	return strings.Split(c.brokers, ",")
+}
+
+// logger writes JSON lines to w from a level on.
+func logger(w io.Writer, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log-level %q: debug, info, warn or error", level)
+	}
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})), nil
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, Example: "  seam version",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v := version
+			if info, ok := debug.ReadBuildInfo(); ok && v == "devel" && info.Main.Version != "" && info.Main.Version != "(devel)" {
+				v = info.Main.Version
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "seam", v)
+			return err
+		}}
+}
