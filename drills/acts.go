@@ -86,8 +86,8 @@ func impatience(ctx context.Context, t *tale, orders int) (string, error) {
 func slowWarehouse(ctx context.Context, t *tale, orders int) (string, error) {
 	wh := t.world.System("warehouse")
 	late := wh.Calls()["too late"]
-	patience := t.topo.Integration("warehouse").Timeout.D()
-	wh.Fault(sim.Latency(time.Duration(1.5 * float64(patience) / t.cfg.Scale))) // longer than Seam waits
+	waits := t.topo.Integration("warehouse").Timeout.D()
+	wh.Fault(sim.Latency(time.Duration(1.5 * float64(waits) / t.cfg.Scale))) // longer than Seam waits
 	t.place(ctx, orders, 5*time.Minute, sim.Choices{})
 	wh.Fault(sim.Off())
 	return fmt.Sprintf("%d orders. %d answers came after Seam had stopped waiting: the parcel was packed, and nobody knew.",

@@ -93,6 +93,9 @@ func Story(ctx context.Context, cfg StoryConfig) (Report, error) {
 	return report, g.Wait()
 }
 
+// patience is the least that a call may take, in real time: a day can be compressed, this machine's network cannot.
+const patience = 300 * time.Millisecond
+
 // tale is a story being told.
 type tale struct {
 	cfg   StoryConfig
@@ -124,6 +127,10 @@ func (t *tale) prepare() error {
 		return fmt.Errorf("story: %w", err)
 	}
 	t.topo.Scale(t.cfg.Scale)
+	for i := range t.topo.Integrations {
+		in := &t.topo.Integrations[i]
+		in.Timeout = max(in.Timeout, topology.Duration(patience))
+	}
 	for _, d := range []string{"export", "erp", "seam"} {
 		if err := os.MkdirAll(filepath.Join(t.dir, d), 0o755); err != nil {
 			return fmt.Errorf("story: %w", err)
