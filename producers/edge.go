@@ -41,6 +41,8 @@ type Edge struct {
 	sources map[string]*inlet
 	files   []*watcher
 	polls   []*poll
+	// patience is how long a delivery of a spooling source waits for Kafka before it goes to disk.
+	patience time.Duration
 }
 
 // inlet is a webhook source that is switched on.
@@ -66,7 +68,7 @@ func New(cfg Config) (*Edge, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Edge{cfg: cfg, metrics: m, sources: map[string]*inlet{}}
+	e := &Edge{cfg: cfg, metrics: m, sources: map[string]*inlet{}, patience: spoolAfter}
 	var faults []error
 	for i := range cfg.Topology.Sources {
 		if err := e.open(&cfg.Topology.Sources[i]); err != nil {
@@ -248,7 +250,7 @@ func (e *Edge) take(ctx context.Context, in *inlet, d *delivery) (reply, error) 
 		return e.publish(ctx, d, r)
 	}
 	if in.spool.depth() == 0 {
-		short, cancel := context.WithTimeout(ctx, spoolAfter)
+		short, cancel := context.WithTimeout(ctx, e.patience)
 		rep, err := e.publish(short, d, r)
 		cancel()
 		if err == nil || errors.Is(err, errBodyTooLarge) {

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// spoolAfter is how long a delivery of a spooling source waits for Kafka before it goes to disk.
+	// spoolAfter is the patience of an Edge; a healthy cluster acknowledges in a hundredth of it.
 	spoolAfter = 2 * time.Second
 	// spoolLimit is the greatest size of one source's spool, in bytes; beyond it the source gets 503.
 	spoolLimit = 512 << 20
