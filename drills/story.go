@@ -34,6 +34,11 @@ type StoryConfig struct {
 	Told func(Report, Running, *sim.World)
 	// Listen is the address of Seam's HTTP edge. Default a free loopback port.
 	Listen string
+	// Prefix goes before every topic and group, for a cluster that others use too. Default none.
+	Prefix string
+	// Crashes true: Seam is killed on purpose while the story goes on. Then calls that a dead process left behind may be
+	// parked as unknown, though no system gave cause for it.
+	Crashes bool
 	// Start runs Seam until ctx ends and calls ready once it takes webhooks. Required.
 	Start func(ctx context.Context, s Setting, ready func(Running)) error
 }
@@ -41,6 +46,8 @@ type StoryConfig struct {
 // Setting is what the story hands to the Seam it starts.
 type Setting struct {
 	Topology *topology.Topology // the shipped one, its variables filled with the world's, its durations scaled
+	Env      map[string]string  // those variables, for a Seam that is another process and loads its own
+	Scale    float64            // what the durations were multiplied by
 	Listen   string
 	DataDir  string // a folder that goes when the story ends
 }
@@ -93,9 +100,6 @@ func Story(ctx context.Context, cfg StoryConfig) (Report, error) {
 	return report, g.Wait()
 }
 
-// patience is the least that a call may take, in real time: a day can be compressed, this machine's network cannot.
-const patience = 300 * time.Millisecond
-
 // tale is a story being told.
 type tale struct {
 	cfg   StoryConfig
@@ -127,10 +131,6 @@ func (t *tale) prepare() error {
 		return fmt.Errorf("story: %w", err)
 	}
 	t.topo.Scale(t.cfg.Scale)
-	for i := range t.topo.Integrations {
-		in := &t.topo.Integrations[i]
-		in.Timeout = max(in.Timeout, topology.Duration(patience))
-	}
 	for _, d := range []string{"export", "erp", "seam"} {
 		if err := os.MkdirAll(filepath.Join(t.dir, d), 0o755); err != nil {
 			return fmt.Errorf("story: %w", err)
@@ -141,12 +141,21 @@ func (t *tale) prepare() error {
 
 // lookup gives the world's variables; the process's own environment has no say in a story.
 func (t *tale) lookup() func(string) (string, bool) {
-	env := maps.Clone(t.world.Env())
+	env := t.env()
 	return func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 }
 
+// env is the world's variables.
+func (t *tale) env() map[string]string {
+	env := maps.Clone(t.world.Env())
+	if t.cfg.Prefix != "" {
+		env["SEAM_PREFIX"] = t.cfg.Prefix
+	}
+	return env
+}
+
 func (t *tale) setting() Setting {
-	return Setting{Topology: t.topo, Listen: t.cfg.Listen, DataDir: filepath.Join(t.dir, "seam")}
+	return Setting{Topology: t.topo, Env: t.env(), Scale: t.cfg.Scale, Listen: t.cfg.Listen, DataDir: filepath.Join(t.dir, "seam")}
 }
 
 // tell waits for Seam, plays the acts, waits until all is settled and judges.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -58,12 +59,11 @@ func (w *World) Export() ([]ExportRow, error) {
 }
 
 func readExport(path string, rows map[string]*ExportRow) error {
-	f, err := os.Open(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("finance export: %w", err)
 	}
-	defer f.Close()
-	c := csv.NewReader(f)
+	c := csv.NewReader(bytes.NewReader(text[:bytes.LastIndexByte(text, '\n')+1])) // the last line may be being written
 	head, err := c.Read()
 	if errors.Is(err, io.EOF) {
 		return nil // just made

@@ -322,7 +322,7 @@ func TestExport(t *testing.T) {
 	}
 	head := "idempotency_key,event_id,type,order_id,amount,currency,time\n"
 	write("orders-0.csv", head+"k1,E1,order.created,A1,12.50,EUR,t\nk1,E1,order.created,A1,12.50,EUR,t\n")
-	write("orders-1.csv", head+"k2,E2,refund.succeeded,A1,2.00,EUR,t\n")
+	write("orders-1.csv", head+"k2,E2,refund.succeeded,A1,2.00,EUR,t\nk3,E3,ref")
 	if diff := cmp.Diff(map[string]map[string]int{"A1": {"order.created": 1, "refund.succeeded": 1}}, w.System("finance").Effects()); diff != "" {
 		t.Error(diff)
 	}
