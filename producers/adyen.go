@@ -111,6 +111,9 @@ var adyenFacts = map[string]adyenFact{
 
 func adyenNormalize(d *delivery, root *node, r *reading) {
 	for _, it := range adyenItems(root) {
+		it.own = true
+	}
+	for _, it := range adyenItems(root) {
 		o := origin{r.source, adyenIdentity(it)}
 		t := &taker{}
 		part := ""
@@ -120,16 +123,14 @@ func adyenNormalize(d *delivery, root *node, r *reading) {
 		ev := adyenEvent(d, o, it, t)
 		if t.err == nil {
 			it.rest(ev.Extensions)
-			if live := root.get("live"); live.leaf() {
-				ev.Extensions["live"] = live.text
-			}
+			root.rest(ev.Extensions)
 		}
 		r.add(ev, part, t)
 	}
 }
 
 func adyenEvent(d *delivery, o origin, n *node, t *taker) *schemas.Event {
-	code := t.text(n, "eventCode")
+	code := t.peek(n, "eventCode")
 	order := t.need(n, "merchantReference", "send the shop's order id as the reference of the payment and of its modifications")
 	fact, known := adyenFacts[code]
 	if code == "CANCEL_OR_REFUND" {
@@ -141,7 +142,7 @@ func adyenEvent(d *delivery, o origin, n *node, t *taker) *schemas.Event {
 	if !known {
 		t.fail(n.get("eventCode"), "eventCode", "event code %q is not one that Seam reads: switch it off in the webhook's settings, or ask for it", code)
 	}
-	success := t.text(n, "success") == "true"
+	success := t.peek(n, "success") == "true"
 	typ, status := fact.yes, "success"
 	if !success {
 		typ, status = fact.no, "failure"
@@ -154,7 +155,7 @@ func adyenEvent(d *delivery, o origin, n *node, t *taker) *schemas.Event {
 		ev.CorrelationID = parent
 	}
 	var amount *schemas.Money
-	if currency := t.text(n, "amount.currency"); currency != "" {
+	if currency := t.peek(n, "amount.currency"); currency != "" {
 		amount = t.minor(n, "amount.value", currency, adyenOdd)
 	}
 	reason := t.text(n, "reason")

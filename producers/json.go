@@ -34,6 +34,7 @@ type node struct {
 	to     int  // offset behind its last byte
 	taken  bool // mapped to a typed field
 	secret bool // a bearer secret: never copied anywhere
+	own    bool // read as an event of its own: not part of what is left of its parent
 }
 
 // syntaxError says what is wrong with a document and where.

@@ -97,13 +97,19 @@ func (n *node) names() string {
 func (n *node) rest(ext map[string]string) { n.restFrom(n, ext) }
 
 func (n *node) restFrom(root *node, ext map[string]string) {
-	if n == nil || n.secret {
+	if n == nil || n.secret || n.own && n != root {
 		return
 	}
 	for _, kid := range n.kids {
 		kid.restFrom(root, ext)
 	}
 	if n.leaf() && !n.taken && n.text != "" && !strings.Contains(n.text, bearerMark) {
-		ext[n.pathFrom(root)] = n.text
+		key := n.pathFrom(root)
+		for taken := true; taken; { // a member whose own name has dots may spell another's path
+			if _, taken = ext[key]; taken {
+				key += "'"
+			}
+		}
+		ext[key] = n.text
 	}
 }

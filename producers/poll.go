@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
@@ -26,6 +29,7 @@ import (
 const (
 	pollLimit   = 250      // orders a page; the greatest that Shopify gives
 	pollMaxBody = 64 << 20 // bytes of a page
+	pollAtOnce  = 64       // orders of a page that wait for their acknowledgement together
 	// firstLook is how far back a poll without a cursor begins: webhooks can be a day late.
 	firstLook = 24 * time.Hour
 )
@@ -185,6 +189,11 @@ func (p *poll) take(ctx context.Context, content []byte) (full bool, last time.T
 	if list.kind != kindArray {
 		return false, last, fmt.Errorf("poll: the answer holds no list of orders but %s", root.names())
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("no acknowledgement within a minute"))
+	defer cancel()
+	published := map[string]time.Time{}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(pollAtOnce)
 	for _, n := range list.kids {
 		raw := content[n.from:n.to]
 		n.up, n.name = nil, ""
@@ -196,15 +205,17 @@ func (p *poll) take(ctx context.Context, content []byte) (full bool, last time.T
 		if _, known := p.state.Seen[r.id]; known {
 			continue
 		}
+		published[r.id] = updated
 		p.e.metrics.received.WithLabelValues(p.source.Name).Inc()
-		attempt, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("no acknowledgement within a minute"))
-		_, err := p.e.publish(attempt, d, r)
-		cancel()
-		if err != nil {
-			return false, last, err
-		}
-		p.state.Seen[r.id] = updated
+		g.Go(func() error {
+			_, err := p.e.publish(ctx, d, r)
+			return err
+		})
 	}
+	if err := g.Wait(); err != nil {
+		return false, last, err
+	}
+	maps.Copy(p.state.Seen, published)
 	if last.After(p.state.Cursor) {
 		p.state.Cursor = last
 	}

@@ -178,7 +178,7 @@ func shopifyEdited(s *shopifyRead) *schemas.Event {
 	id := s.need(s.n, "order_id", noOrder)
 	ev := s.event(schemas.OrderEdited, id, "committed_at", "created_at")
 	ev.Order = &schemas.Order{ID: id}
-	ev.BusinessID = business(ev, s.id(s.n, "id"), "")
+	ev.BusinessID = business(ev, s.peek(s.n, "id"), "")
 	return ev
 }
 
@@ -218,7 +218,7 @@ func shopifyDispute(s *shopifyRead) *schemas.Event {
 	ev := s.event(schemas.DisputeOpened, id, "initiated_at")
 	ev.Dispute = &schemas.Dispute{
 		ID: s.id(s.n, "id"), Kind: s.text(s.n, "type"), Reason: s.text(s.n, "reason"), Status: s.text(s.n, "status"),
-		Amount: s.money(s.n, "amount", s.text(s.n, "currency")), DueBy: s.when(s.n, "evidence_due_by"),
+		Amount: s.moneyWith(s.n, "amount", "currency"), DueBy: s.when(s.n, "evidence_due_by"),
 	}
 	ev.BusinessID = business(ev, ev.Dispute.ID, ev.Dispute.Status)
 	return ev

@@ -8,7 +8,7 @@ import (
 
 // shopifyOrder reads the state of an order. Amounts are the current ones where an edit or refund changed them.
 func shopifyOrder(t *taker, n *node) *schemas.Order {
-	cur := t.text(n, "currency")
+	cur := t.peek(n, "currency")
 	o := &schemas.Order{
 		ID: t.id(n, "id"), Number: t.text(n, "name"), CancelReason: t.text(n, "cancel_reason"),
 		PaymentStatus: t.text(n, "financial_status"), FulfillmentStatus: t.text(n, "fulfillment_status"),
@@ -58,7 +58,7 @@ func shopifyOrder(t *taker, n *node) *schemas.Order {
 
 // shopifyLine reads an order line. The quantity is what is left after edits and refunds where the source says it.
 func shopifyLine(t *taker, n *node, currency string) schemas.Line {
-	if v := t.text(n, "price_set.shop_money.currency_code"); v != "" {
+	if v := t.peek(n, "price_set.shop_money.currency_code"); v != "" {
 		currency = v
 	}
 	quantity := "quantity"
@@ -170,8 +170,8 @@ func shopifyPayment(t *taker, n *node, currency string) schemas.Payment {
 		ID: t.id(n, "id"), ParentID: t.id(n, "parent_id"), Kind: strings.ToLower(t.text(n, "kind")), Status: strings.ToLower(t.text(n, "status")),
 		Gateway: t.text(n, "gateway"), Reference: t.text(n, "authorization"), ProcessedAt: t.when(n, "processed_at"),
 	}
-	if v := n.get("currency"); v.present() {
-		currency = t.text(n, "currency")
+	if v := t.peek(n, "currency"); v != "" {
+		currency = v
 	}
 	if n.get("amount").present() && currency == "" {
 		t.fail(n.get("amount"), "", "an amount without its currency: the body names none")

@@ -84,7 +84,7 @@ func shopifyFulfillmentProgress(s *shopifyRead) *schemas.Event {
 	ev.Fulfillment = &schemas.Fulfillment{
 		ID: s.id(s.n, "fulfillment_id"), Status: status, Reason: s.text(s.n, "message"), CreatedAt: s.when(s.n, "created_at"), UpdatedAt: s.when(s.n, "updated_at"),
 	}
-	ev.BusinessID = business(ev, ev.Fulfillment.ID, s.id(s.n, "id"))
+	ev.BusinessID = business(ev, ev.Fulfillment.ID, s.peek(s.n, "id"))
 	return ev
 }
 
@@ -134,7 +134,7 @@ func shopifyCustomer(s *shopifyRead) *schemas.Event {
 		ID: id, Email: s.text(s.n, "email"), FirstName: s.text(s.n, "first_name"), LastName: s.text(s.n, "last_name"), Phone: s.text(s.n, "phone"),
 		Note: s.text(s.n, "note"), Status: s.text(s.n, "state"), Address: shopifyAddress(s.taker, s.n.get("default_address")),
 		CreatedAt: s.when(s.n, "created_at"), UpdatedAt: s.when(s.n, "updated_at"), OrderCount: s.text(s.n, "orders_count"),
-		TotalSpent: s.priceIn(s.n, "total_spent", s.text(s.n, "currency")),
+		TotalSpent: s.priceIn(s.n, "total_spent", s.peek(s.n, "currency")),
 	}
 	if s.topic == "customers/delete" {
 		c.Status = "deleted"

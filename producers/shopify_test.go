@@ -139,7 +139,7 @@ func TestShopifyOrderKeepsEveryValue(t *testing.T) {
 	if ev.TimeText != "2026-11-02T05:00:00-05:00" || !ev.Time.Equal(time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)) {
 		t.Errorf("time = %v %q", ev.Time, ev.TimeText)
 	}
-	want := map[string]string{"total_price": "20.00", "tags": "a, b", "customer.state": "enabled", "line_items.0.quantity": "2", "presentment_currency": "EUR"}
+	want := map[string]string{"total_price": "20.00", "tags": "a, b", "customer.state": "enabled", "line_items.0.quantity": "2", "presentment_currency": "EUR", "currency": "USD"}
 	if d := cmp.Diff(want, ev.Extensions); d != "" {
 		t.Errorf("extensions (-want +got):\n%s", d)
 	}

@@ -74,16 +74,14 @@ func stripeNormalize(d *delivery, root *node, r *reading) {
 		return
 	}
 	s := &stripeRead{taker: &taker{}, d: d, r: r, root: root, n: root.get("data.object")}
-	typ := s.text(root, "type")
+	typ := s.peek(root, "type")
 	read, ok := stripeTypes[typ]
 	if !ok {
 		r.refuse("", &fault{"type", "event type \"" + typ + "\" is not one that Seam reads: take it off the endpoint, or ask for it"})
 		return
 	}
 	s.at = s.epoch(root, "created")
-	if v := s.n.get("currency"); v.present() {
-		s.cur = s.text(s.n, "currency")
-	}
+	s.cur = s.peek(s.n, "currency")
 	read(s)
 	if s.err != nil { // a fault met after the last add
 		r.events, r.rejects = nil, []reject{{"", s.err}}
@@ -226,7 +224,7 @@ var refundTypes = map[string]schemas.EventType{
 
 // refund adds the event of one refund object.
 func (s *stripeRead) refund(n *node, order, part string) {
-	cur := s.text(n, "currency")
+	cur := s.peek(n, "currency")
 	f := &schemas.Refund{
 		ID: s.id(n, "id"), Status: s.text(n, "status"), Reason: s.text(n, "reason"), Amount: s.minor(n, "amount", cur, stripeOdd), CreatedAt: s.epoch(n, "created"),
 	}

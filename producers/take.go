@@ -56,6 +56,14 @@ func (t *taker) text(n *node, path string) string {
 	return v.text
 }
 
+// peek is the leaf's text at path without taking it: for what decides but has no place of its own in the model.
+func (t *taker) peek(n *node, path string) string {
+	if v := n.get(path); v.present() && v.leaf() {
+		return v.text
+	}
+	return ""
+}
+
 // id is a text or a whole number as written; any other number is a fault, as it may have been rounded.
 func (t *taker) id(n *node, path string) string {
 	v := n.get(path)
@@ -159,12 +167,21 @@ func (t *taker) amountOf(n *node, path string) *schemas.Money {
 	if v.get(code) == nil {
 		code = "currency"
 	}
-	currency := t.text(v, code)
-	if v.get("amount").present() && currency == "" {
-		t.fail(v, "", "an amount without its currency: add %q", code)
+	return t.moneyWith(v, "amount", code)
+}
+
+// moneyWith reads an amount whose currency stands beside it.
+func (t *taker) moneyWith(n *node, amount, code string) *schemas.Money {
+	currency := t.peek(n, code)
+	if n.get(amount).present() && currency == "" {
+		t.fail(n.get(amount), "", "an amount without its currency: add %q", code)
 		return nil
 	}
-	return t.money(v, "amount", currency)
+	m := t.money(n, amount, currency)
+	if m != nil {
+		n.get(code).taken = m.Currency == currency
+	}
+	return m
 }
 
 // minor is an amount in minor units of the currency; odd lists the exponents in which a platform differs from ISO 4217.

@@ -108,7 +108,7 @@ func wooOrderIdentity(ev *schemas.Event) string {
 }
 
 func wooOrder(t *taker, n *node) *schemas.Order {
-	cur := t.text(n, "currency")
+	cur := t.peek(n, "currency")
 	o := &schemas.Order{
 		ID: t.id(n, "id"), Number: t.text(n, "number"), Status: t.text(n, "status"), Email: t.text(n, "billing.email"), Phone: t.text(n, "billing.phone"),
 		Note: t.text(n, "customer_note"), Total: t.money(n, "total", cur), Tax: t.money(n, "total_tax", cur),
