@@ -74,7 +74,9 @@ func morning(ctx context.Context, t *tale, orders int) (string, error) {
 func impatience(ctx context.Context, t *tale, orders int) (string, error) {
 	before := t.told()
 	silent := len(t.world.Shop().Silenced())
-	t.world.Shop().Behave(sim.Behaviour{Impatient: 35, DoubleFire: 12, PaidFirst: 15, NeverSent: 8})
+	t.world.Shop().Behave(sim.Behaviour{
+		Impatient: 35, DoubleFire: 12, PaidFirst: 15, NeverSent: 8, NeverTopics: []string{"orders/create", "orders/paid", "orders/updated"},
+	})
 	t.place(ctx, orders, 6*time.Minute, sim.Choices{})
 	t.world.Shop().Behave(sim.Usual())
 	t.pass(ctx, 2*time.Minute)

@@ -74,7 +74,11 @@ func (t *tale) settle(ctx context.Context) Report {
 			report.Disagreements = append(report.Disagreements, d)
 		}
 	}
-	t.paper.say(fmt.Sprintf("%d events have an outcome in every system that reads them.", report.Events))
+	said := fmt.Sprintf("%s events have an outcome in every system that reads them.", grouped(report.Events))
+	if report.NeverTold > 0 && len(report.Violations) == 0 {
+		said += fmt.Sprintf(" The %d webhooks that never came were found by the poll.", report.NeverTold)
+	}
+	t.paper.say(said)
 	return report
 }
 
