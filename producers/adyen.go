@@ -122,8 +122,8 @@ func adyenNormalize(d *delivery, root *node, r *reading) {
 		}
 		ev := adyenEvent(d, o, it, t)
 		if t.err == nil {
-			it.rest(ev.Extensions)
-			root.rest(ev.Extensions)
+			t.rest(it, ev.Extensions)
+			t.rest(root, ev.Extensions)
 		}
 		r.add(ev, part, t)
 	}

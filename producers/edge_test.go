@@ -129,7 +129,7 @@ func TestEdgePublishes(t *testing.T) {
 
 func TestEdgeAnswersAfterTheAck(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, webhookSource(topology.Shopify))
+	r := newFaultRig(t, webhookSource(topology.Shopify))
 	if rec := r.post("shopify", "orders__create", `{"id":1}`); rec.Code != 200 { // the schema is registered now
 		t.Fatal(rec.Code, rec.Body)
 	}
@@ -157,7 +157,7 @@ func TestEdgeUnavailable(t *testing.T) {
 	t.Parallel()
 	s := webhookSource(topology.Shopify)
 	s.AnswerWithin = topology.Duration(300 * time.Millisecond)
-	r := newRig(t, s)
+	r := newFaultRig(t, s)
 	away := produceFault(r)
 	away.Store(true)
 	start := time.Now()
@@ -261,7 +261,7 @@ func TestSpoolOutlivesTheProcess(t *testing.T) {
 	t.Parallel()
 	s := webhookSource(topology.WooCommerce)
 	s.Spool = true
-	r := newRig(t, s)
+	r := newFaultRig(t, s)
 	dir := t.TempDir()
 	r.edge = r.newEdge(dir)
 	r.edge.patience = 100 * time.Millisecond
@@ -351,4 +351,45 @@ func counted(t *testing.T, c prometheus.Counter) float64 {
 		t.Fatal(err)
 	}
 	return m.GetCounter().GetValue()
+}
+
+// What is larger than Kafka takes is refused with 413, and what only its event is too large for is kept whole.
+func TestEdgeTooLargeForKafka(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, webhookSource(topology.Shopify))
+	rec := r.post("shopify", "orders__create", `{"id":1,"note":"`+strings.Repeat("x", 1_010_000)+`"}`)
+	if rec.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("%d %.200s", rec.Code, rec.Body)
+	}
+	long := strings.Repeat("n", 100_000)
+	rec = r.post("shopify", "orders__create", `{"id":1,"`+long+`":[1,2,3,4,5,6,7,8,9,10]}`)
+	q := r.quarantined()
+	if rec.Code != 200 || len(q) != 1 || q[0].Reason != "its values take more than 900000 bytes with their paths: send less in one delivery" || !strings.Contains(string(q[0].Body), long) {
+		t.Errorf("%d, %d quarantined", rec.Code, len(q))
+	}
+	rec = r.post("shopify", "orders__create", `[`+strings.Repeat("1,", maxValues)+`1]`)
+	if rec.Code != 200 || !strings.Contains(rec.Body.String(), "more values than one delivery may have") {
+		t.Errorf("%d %.200s", rec.Code, rec.Body)
+	}
+}
+
+// Run watches folders, asks APIs and drains until its context ends, and leaves nothing running.
+func TestEdgeRun(t *testing.T) {
+	t.Parallel()
+	s := folder(t, retail("*.csv"))
+	r := newRig(t, s)
+	drop(t, s.Dir, "a.csv", retailHead+"1,85123A,HOLDER,6,2010-12-01 08:26:00,2.55,17850.0,UK\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.edge.Run(ctx) }()
+	topologytest.Eventually(t, "the file is taken", func() error {
+		if len(r.records(schemas.TopicOrders)) == 0 {
+			return errors.New("no record")
+		}
+		return nil
+	})
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }

@@ -98,12 +98,12 @@ func (b *batchFile) event(r row) (*schemas.Event, *fault) {
 	}
 	rowSubject(t, f, ev)
 	rowSigns(t, ev, r.node)
+	t.rest(r.node, ev.Extensions)
 	if t.err != nil {
 		return nil, t.err
 	}
 	rowDefaults(ev)
 	ev.BusinessID = rowBusiness(ev)
-	r.node.rest(ev.Extensions)
 	return ev, nil
 }
 

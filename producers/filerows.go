@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -139,7 +140,7 @@ func (f *fileFormat) checkHeader(header []string) string {
 
 // jsonRows reads an array of objects, one object, or an object a line.
 func (f *fileFormat) jsonRows(content []byte, whole wholeFault) iter.Seq[row] {
-	root, err := parseJSON(content)
+	root, err := parseUpTo(content, math.MaxInt)
 	if err != nil && bytes.HasPrefix(bytes.TrimSpace(content), []byte("{")) {
 		return jsonLines(content)
 	}

@@ -229,7 +229,7 @@ func TestFilesJSON(t *testing.T) {
 func TestFilesWaitForKafka(t *testing.T) {
 	t.Parallel()
 	s := folder(t, retail("*.csv"))
-	r := newRig(t, s)
+	r := newFaultRig(t, s)
 	away := produceFault(r)
 	away.Store(true)
 	drop(t, s.Dir, "a.csv", retailHead+"1,85123A,HOLDER,6,2010-12-01 08:26:00,2.55,17850.0,UK\n")

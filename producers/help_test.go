@@ -77,14 +77,24 @@ type rig struct {
 	topo   *topology.Topology
 	client *kgo.Client
 	edge   *Edge
-	reg    *prometheus.Registry
 	now    time.Time
 }
 
-// newRig starts a broker with the topics of the sources and an edge before it.
+// newRig starts a broker, or takes the real one of SEAM_BROKERS, with the topics of the sources and an edge before it.
 func newRig(t *testing.T, sources ...topology.Source) *rig {
 	t.Helper()
-	r := &rig{t: t, kafka: topologytest.Cluster(t, topologytest.Embedded()), reg: prometheus.NewRegistry(), now: noon}
+	return rigOn(t, topologytest.Cluster(t), sources)
+}
+
+// newFaultRig is newRig on the embedded broker, which can be made to fail.
+func newFaultRig(t *testing.T, sources ...topology.Source) *rig {
+	t.Helper()
+	return rigOn(t, topologytest.Cluster(t, topologytest.Embedded()), sources)
+}
+
+func rigOn(t *testing.T, kafka *topologytest.Kafka, sources []topology.Source) *rig {
+	t.Helper()
+	r := &rig{t: t, kafka: kafka, now: noon}
 	r.serde = schemas.NewSerde(r.kafka.RegistryClient(t))
 	r.topo = &topology.Topology{Prefix: r.kafka.Prefix, Partitions: 3, Sources: sources}
 	for _, topic := range []string{schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory, topology.TopicQuarantine} {

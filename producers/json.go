@@ -7,8 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds the nesting of a document; the deepest real payload has 9 levels.
-const maxDepth = 64
+const (
+	// maxDepth bounds the nesting of a document; the deepest real payload has 9 levels.
+	maxDepth = 64
+	// maxValues bounds the values of one delivery, as each takes a hundred bytes; an order of 1000 lines has 60000.
+	maxValues = 200_000
+)
 
 // kind is the kind of a JSON value.
 type kind uint8
@@ -53,9 +57,12 @@ func (e *syntaxError) Error() string {
 }
 
 // parseJSON reads one document of RFC 8259, exactly: number literals stay as written, a duplicate member, a trailing
-// comma, an unpaired surrogate, invalid UTF-8 or more than maxDepth levels is a *syntaxError.
-func parseJSON(b []byte) (*node, error) {
-	p := &parser{b: b}
+// comma, an unpaired surrogate, invalid UTF-8, more than maxDepth levels or maxValues values is a *syntaxError.
+func parseJSON(b []byte) (*node, error) { return parseUpTo(b, maxValues) }
+
+// parseUpTo is parseJSON with another bound on the values: files and pages of an API are lists of deliveries.
+func parseUpTo(b []byte, values int) (*node, error) {
+	p := &parser{b: b, left: values}
 	root := &node{}
 	p.space()
 	if err := p.value(root, 0); err != nil {
@@ -70,8 +77,9 @@ func parseJSON(b []byte) (*node, error) {
 
 // parser is a position in a document.
 type parser struct {
-	b []byte
-	i int
+	b    []byte
+	i    int
+	left int // values that may still come
 }
 
 func (p *parser) fail(n *node, format string, args ...any) error {
@@ -101,6 +109,9 @@ func (p *parser) peek() byte {
 func (p *parser) value(n *node, depth int) error {
 	if depth > maxDepth {
 		return p.fail(n, "more than %d levels deep", maxDepth)
+	}
+	if p.left--; p.left < 0 {
+		return p.fail(n, "more values than one delivery may have (%d)", maxValues)
 	}
 	n.from = p.i
 	err := p.anyValue(n, depth)

@@ -19,7 +19,7 @@ func TestParseJSONKeepsText(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	root.rest(got)
+	(&taker{}).rest(root, got)
 	want := map[string]string{
 		"id": "820982911946154508", "price": "1.10", "big": "1E400", "url": "https://a.b/?c=1&d", "face": "😀", "list.0": "0", "list.3": "true",
 	}

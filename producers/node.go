@@ -92,24 +92,35 @@ func (n *node) names() string {
 	return strings.Join(out, ", ")
 }
 
+// maxExtensions bounds the names and texts of an event's extensions, in bytes: a long name above many values would
+// multiply, and Kafka takes no more than a megabyte in one record.
+const maxExtensions = 900_000
+
 // rest puts every leaf below n that was not taken into ext by its dotted path from n, but for bearer secrets and empty
 // texts.
-func (n *node) rest(ext map[string]string) { n.restFrom(n, ext) }
+func (t *taker) rest(n *node, ext map[string]string) {
+	t.restFrom(n, n, ext)
+}
 
-func (n *node) restFrom(root *node, ext map[string]string) {
-	if n == nil || n.secret || n.own && n != root {
+func (t *taker) restFrom(root, n *node, ext map[string]string) {
+	if n == nil || n.secret || n.own && n != root || t.err != nil {
 		return
 	}
 	for _, kid := range n.kids {
-		kid.restFrom(root, ext)
+		t.restFrom(root, kid, ext)
 	}
-	if n.leaf() && !n.taken && n.text != "" && !strings.Contains(n.text, bearerMark) {
-		key := n.pathFrom(root)
-		for taken := true; taken; { // a member whose own name has dots may spell another's path
-			if _, taken = ext[key]; taken {
-				key += "'"
-			}
+	if !n.leaf() || n.taken || n.text == "" || strings.Contains(n.text, bearerMark) {
+		return
+	}
+	key := n.pathFrom(root)
+	for twice := true; twice; { // a member whose own name has dots may spell another's path
+		if _, twice = ext[key]; twice {
+			key += "'"
 		}
-		ext[key] = n.text
 	}
+	if t.rested += len(key) + len(n.text); t.rested > maxExtensions {
+		t.fail(nil, "", "its values take more than %d bytes with their paths: send less in one delivery", maxExtensions)
+		return
+	}
+	ext[key] = n.text
 }

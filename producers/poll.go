@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -178,7 +179,7 @@ func (p *poll) get(ctx context.Context, page string) (content []byte, next strin
 
 // take publishes the orders of a page. full tells that there may be more; last is the newest updated_at.
 func (p *poll) take(ctx context.Context, content []byte) (full bool, last time.Time, err error) {
-	root, err := parseJSON(content)
+	root, err := parseUpTo(content, math.MaxInt)
 	if err != nil {
 		return false, last, fmt.Errorf("poll: the answer is not exact JSON: %w", err)
 	}
@@ -245,7 +246,7 @@ func (p *poll) read(d *delivery, n *node) (*reading, time.Time) {
 		ev.SourceVersion = v.text
 	}
 	ev.BusinessID = business(ev, "", versionText(o.UpdatedAt))
-	n.rest(ev.Extensions)
+	t.rest(n, ev.Extensions)
 	r.add(ev, "", t)
 	if t.err == nil {
 		facts := &stateFacts{d, r, ev}

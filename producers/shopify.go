@@ -64,7 +64,7 @@ func shopifyNormalize(d *delivery, root *node, r *reading) {
 	ev := read(s)
 	if s.err == nil {
 		ev.CorrelationID = d.header.Get("X-Shopify-Event-Id")
-		root.rest(ev.Extensions)
+		s.rest(root, ev.Extensions)
 	}
 	r.add(ev, "", s.taker)
 }

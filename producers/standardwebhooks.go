@@ -48,7 +48,7 @@ func webhookNormalize(d *delivery, root *node, r *reading) {
 	t := &taker{}
 	ev := webhookEvent(d, r.origin, root, t)
 	if t.err == nil {
-		root.rest(ev.Extensions)
+		t.rest(root, ev.Extensions)
 	}
 	r.add(ev, "", t)
 }

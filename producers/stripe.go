@@ -111,7 +111,7 @@ func (s *stripeRead) event(typ schemas.EventType, part, order string) *schemas.E
 
 // done adds the event with what is left of the body.
 func (s *stripeRead) done(ev *schemas.Event, part string) {
-	s.root.rest(ev.Extensions)
+	s.rest(s.root, ev.Extensions)
 	s.r.add(ev, part, s.taker)
 }
 

@@ -17,12 +17,19 @@ type fault struct {
 	Text  string
 }
 
-// Error is "field: text".
+// maxReason bounds what of an input is said in a fault, in bytes.
+const maxReason = 1000
+
+// Error is "field: text", at most maxReason bytes.
 func (f *fault) Error() string {
-	if f.Field == "" {
-		return f.Text
+	text := f.Text
+	if f.Field != "" {
+		text = f.Field + ": " + text
 	}
-	return f.Field + ": " + f.Text
+	if len(text) > maxReason {
+		text = strings.ToValidUTF8(text[:maxReason], "") + "..."
+	}
+	return text
 }
 
 // taker reads typed values from a document and marks their leaves as taken. It keeps the first fault; what is read
@@ -31,6 +38,8 @@ type taker struct {
 	err  *fault
 	zone *time.Location // of times without a zone; nil is UTC
 	time string         // Go layout of times that are not RFC 3339; empty for none
+	// rested counts the bytes that rest has put into extensions.
+	rested int
 }
 
 func (t *taker) fail(n *node, field, format string, args ...any) {

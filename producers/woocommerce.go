@@ -71,7 +71,7 @@ func (w *wooRead) deleted() {
 	ev := w.d.event(w.r.origin, "", schemas.OrderUpdated, id, nil)
 	ev.Order = &schemas.Order{ID: id, Status: "deleted"}
 	ev.BusinessID = business(ev, "deleted", "")
-	w.n.rest(ev.Extensions)
+	w.rest(w.n, ev.Extensions)
 	w.r.add(ev, "", w.taker)
 }
 
@@ -92,7 +92,7 @@ func (w *wooRead) order() {
 	}
 	ev.BusinessID = wooOrderIdentity(ev)
 	if w.err == nil {
-		w.n.rest(ev.Extensions)
+		w.rest(w.n, ev.Extensions)
 	}
 	w.r.add(ev, "", w.taker)
 	if w.err == nil {
@@ -210,6 +210,6 @@ func (w *wooRead) customer() {
 	default:
 		ev.BusinessID = business(ev, "", versionText(c.UpdatedAt))
 	}
-	w.n.rest(ev.Extensions)
+	w.rest(w.n, ev.Extensions)
 	w.r.add(ev, "", w.taker)
 }
