@@ -18,6 +18,7 @@ import (
 func (c *cli) run() *cobra.Command {
 	var cfg app.Config
 	var level string
+	var scale float64
 	cmd := &cobra.Command{
 		Use: "run", Args: cobra.NoArgs,
 		Short: "Run the edge, the integrations and the reconciler",
@@ -34,6 +35,7 @@ func (c *cli) run() *cobra.Command {
 			if cfg.Topology, err = c.load(os.LookupEnv, false); err != nil {
 				return err
 			}
+			cfg.Topology.Scale(scale)
 			cfg.Logger, cfg.Brokers, cfg.Registry, cfg.WellKnownPorts = log, c.brokerList(), c.registry, true
 			cfg.Ready = func(i app.Info) {
 				fmt.Fprintf(cmd.OutOrStdout(), "seam is ready\n  webhooks   %s/in/{source}\n  orders     %s/\n  kafka      %s\n  registry   %s\n",
@@ -47,6 +49,8 @@ func (c *cli) run() *cobra.Command {
 	f.StringVar(&cfg.DataDir, "data", os.Getenv("SEAM_DATA"), "folder of spools and cursors; a temporary one when empty (SEAM_DATA)")
 	f.StringVar(&cfg.Instance, "instance", os.Getenv("SEAM_INSTANCE"), "stable name of this process; a restart under it takes its partitions back at once (SEAM_INSTANCE)")
 	f.StringSliceVar(&cfg.Only, "only", nil, "roles to run: edge, reconcile, names of integrations; all when empty")
+	f.Float64Var(&scale, "time-scale", 1, "multiply every duration of the topology, for drills")
+	f.Lookup("time-scale").Hidden = true
 	f.BoolVar(&cfg.Apply, "apply", false, "create topics and schemas that a real cluster lacks first")
 	f.StringVar(&level, "log-level", env("SEAM_LOG_LEVEL", "info"), "debug, info, warn or error (SEAM_LOG_LEVEL)")
 	return cmd
@@ -78,12 +82,7 @@ func (c *cli) demo() *cobra.Command {
 			cfg.Out = cmd.OutOrStdout()
 			cfg.Interactive = terminal(cfg.Out)
 			cfg.Start = func(ctx context.Context, s drills.Setting, ready func(drills.Running)) error {
-				topo, err := c.load(s.Lookup, false)
-				if err != nil {
-					return err
-				}
-				topo.Scale(s.TimeScale)
-				return app.Run(ctx, app.Config{Topology: topo, Brokers: c.brokerList(), Registry: c.registry, Apply: true, WellKnownPorts: cfg.Keep, Listen: s.Listen, DataDir: s.DataDir, Instance: "demo", Logger: log,
+				return app.Run(ctx, app.Config{Topology: s.Topology, Brokers: c.brokerList(), Registry: c.registry, Apply: true, WellKnownPorts: cfg.Keep, Listen: s.Listen, DataDir: s.DataDir, Instance: "demo", Logger: log,
 					Ready: func(i app.Info) {
 						ready(drills.Running{EdgeURL: i.EdgeURL, BootstrapServers: strings.Join(i.BootstrapServers, ","), RegistryURL: i.RegistryURL})
 					}})

@@ -33,6 +33,8 @@ type books struct {
 	mu          sync.Mutex
 	events      map[place]schemas.Envelope
 	came        map[place]time.Time
+	values      map[place][]byte // of events, to be decoded when somebody asks what they say
+	decoded     map[place]*schemas.Event
 	outcomes    map[string]map[place]*schemas.Outcome // integration, then the event's place: the latest
 	said        int
 	quarantined []*schemas.Quarantined
@@ -46,7 +48,7 @@ func openBooks(seam Running, topo *topology.Topology) (*books, error) {
 	}
 	b := &books{
 		topo: topo, serde: schemas.NewSerde(registry), inputs: map[string][]string{}, events: map[place]schemas.Envelope{},
-		came: map[place]time.Time{}, outcomes: map[string]map[place]*schemas.Outcome{},
+		came: map[place]time.Time{}, values: map[place][]byte{}, decoded: map[place]*schemas.Event{}, outcomes: map[string]map[place]*schemas.Outcome{},
 	}
 	for i := range topo.Integrations {
 		in := &topo.Integrations[i]
@@ -100,7 +102,7 @@ func (b *books) take(ctx context.Context, r *kgo.Record) error {
 			return fmt.Errorf("an outcome of %q, which no integration is called", o.Integration)
 		}
 		b.said++
-		b.outcomes[o.Integration][place{o.Topic, o.Partition, o.Offset}] = o
+		b.outcomes[o.Integration][place{b.topo.TopicName(o.Topic), o.Partition, o.Offset}] = o
 		return nil
 	case b.topo.TopicName(topology.TopicQuarantine):
 		q, err := b.serde.DecodeQuarantined(ctx, r.Value)
@@ -119,7 +121,7 @@ func (b *books) take(ctx context.Context, r *kgo.Record) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	at := place{r.Topic, r.Partition, r.Offset}
-	b.events[at], b.came[at] = e, time.Now()
+	b.events[at], b.came[at], b.values[at] = e, time.Now(), r.Value
 	return nil
 }
 

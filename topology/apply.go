@@ -112,6 +112,12 @@ func Apply(ctx context.Context, t *Topology, client *kgo.Client, registry *sr.Cl
 		if _, err := serde.Register(ctx, c.subject, c.topic.Schema); err != nil {
 			return fmt.Errorf("register %s under %s: %w", c.topic.Schema, c.subject, err)
 		}
+		// A later schema must read all that was ever written; some registries check nothing unless told to.
+		for _, res := range registry.SetCompatibility(ctx, sr.SetCompatibility{Level: sr.CompatBackwardTransitive}, c.subject) {
+			if res.Err != nil {
+				return fmt.Errorf("set the compatibility of %s: %w", c.subject, res.Err)
+			}
+		}
 		return nil
 	})
 }

@@ -73,6 +73,9 @@ func Load(fsys fs.FS, lookup func(string) (string, bool)) (*Topology, error) {
 	return t, nil
 }
 
+// patience is the least that Scale leaves of a call's timeout: a day can be compressed, a network cannot.
+const patience = Duration(300 * time.Millisecond)
+
 // Scale multiplies every duration of the topology by f, for demos and drills; rates are divided by it.
 func (t *Topology) Scale(f float64) {
 	t.TimeScale *= f
@@ -85,6 +88,10 @@ func (t *Topology) Scale(f float64) {
 	for i := range t.Integrations {
 		in := &t.Integrations[i]
 		for _, d := range []*Duration{&in.CompleteWithin, &in.StaleAfter, &in.ExpiresAfter, &in.Timeout, &in.Retry.Initial, &in.Retry.Max, &in.Retry.GiveUpAfter, &in.Breaker.Open} {
+			if d == &in.Timeout && *d > patience {
+				*d = max(Duration(float64(*d)*f), patience)
+				continue
+			}
 			scale(d)
 		}
 		in.Rate.Limit = PerSecond(float64(in.Rate.Limit) / f)
