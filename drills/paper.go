@@ -137,13 +137,10 @@ func (p *paper) disagreements(ds []DisagreementReport) {
 		return
 	}
 	p.line("")
-	p.line(p.bold("Disagreements"))
+	p.line(p.bold(fmt.Sprintf("%-42s %8s %8s %8s  %s", "Disagreements", "times", "too long", "open", "longest")))
 	for _, d := range ds {
-		open := "all over"
-		if d.Open > 0 {
-			open = fmt.Sprintf("%d still open", d.Open)
-		}
-		p.line(fmt.Sprintf("  %-22s %-12s %4d orders, the longest for %s, %s", d.Field, d.Between, d.Orders, spoken(d.Longest), open))
+		who := fmt.Sprintf("%s, not %s", d.Owner, d.System)
+		p.line(fmt.Sprintf("  %-24s %-15s %8d %8d %8d  %s", d.Field, who, d.Times, d.Overdue, d.Open, spoken(d.Longest)))
 	}
 }
 

@@ -57,8 +57,6 @@ type Running struct {
 	EdgeURL          string // "http://127.0.0.1:8080"
 	BootstrapServers string
 	RegistryURL      string
-	// Disagreements asks the reconciler what systems differed about, in real time; nil where none runs.
-	Disagreements func(context.Context) ([]DisagreementReport, error)
 }
 
 // Story runs the bad Monday and gives what came of it. Violations of what Seam promises are in the report, not in the
@@ -114,7 +112,6 @@ type tale struct {
 	mu   sync.Mutex
 	edge string
 	used map[string]bool // orders an act has done something special to
-	odd  []string        // violations that acts saw
 }
 
 // prepare makes the world and reads the topology that Seam will run.

@@ -132,13 +132,13 @@ func TestPaperIsPlainWithoutATerminal(t *testing.T) {
 	p.closing(Report{
 		Orders: 1234, Systems: []SystemReport{{System: "tax", Should: 3, Did: 1, Missing: 2, Parked: 2}},
 		Parked:        []ParkedReport{{"tax", schemas.ReasonContract, 2, "x"}},
-		Disagreements: []DisagreementReport{{"order.total", "shop, erp", 2, 17 * time.Minute, 1}},
+		Disagreements: []DisagreementReport{{"order.total", "shop", "erp", 2, 1, 1, 17 * time.Minute}},
 		Violations:    []string{"tax doubled"}, Took: time.Second,
 	})
 	text := out.String()
 	for _, want := range []string{
 		"08:00  Rain\n       word word", "1 234 orders", "  tax               3        1        0        0        2\n",
-		"  tax           2  an answer outside the contract", "shop, erp       2 orders, the longest for 17 minutes, 1 still open\n", "1 promises broken:\n  tax doubled\n",
+		"  tax           2  an answer outside the contract", "  order.total              shop, not erp          2        1        1  17 minutes\n", "1 promises broken:\n  tax doubled\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("missing %q in\n%s", want, text)

@@ -55,6 +55,7 @@ type Order struct {
 	Lines      []OrderLine
 	Note       string
 	Status     string // open, cancelled
+	Shipped    bool
 	Payment    string // pending, paid, partially_refunded, refunded: Shopify's financial_status
 	Refunds    []Refund
 	CreatedAt  time.Time
@@ -225,6 +226,18 @@ func (s *Shop) Cancel(orderID string) error {
 	o.Status, o.Cancelled = "cancelled", o.UpdatedAt
 	s.emit(0, "orders/cancelled", o, "")
 	return nil
+}
+
+// shipped is what a warehouse's app does after a parcel left: it marks the order as fulfilled, and the shop tells
+// orders/fulfilled. Orders the shop does not know are others' business.
+func (s *Shop) shipped(orderID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.orders[orderID]; o != nil && !o.Shipped {
+		o.Shipped = true
+		s.touch(o)
+		s.emit(0, "orders/fulfilled", o, "")
+	}
 }
 
 // Register makes a customer who has not bought yet, and tells customers/create.

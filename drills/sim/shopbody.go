@@ -40,6 +40,9 @@ func orderBody(o *Order) json.RawMessage {
 		"customer": customerOf(o.Customer), "shipping_address": addressOf(o.Customer), "billing_address": addressOf(o.Customer),
 		"line_items": linesOf(o), "fulfillments": []any{}, "refunds": refundsOf(o),
 	}
+	if o.Shipped {
+		b["fulfillment_status"] = "fulfilled"
+	}
 	if o.Status == "cancelled" {
 		b["cancelled_at"], b["cancel_reason"] = shopTime(o.Cancelled), "customer"
 	}

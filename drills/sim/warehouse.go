@@ -33,6 +33,7 @@ type warehouseLine struct {
 const (
 	shipsAfter  = 4 * time.Minute
 	shipsWithin = 8 * time.Minute
+	shopHears   = 2 * time.Minute // after that, by the warehouse's own app
 )
 
 func newWarehouse(w *World, s *System) {
@@ -83,6 +84,7 @@ func (wh *warehouse) ship(f *fulfillment) {
 		f.Status = "shipped"
 		at := wh.clock()
 		wh.mu.Unlock()
+		wh.w.due.after(wh.w.scaled(shopHears), func(context.Context) { wh.w.shop.shipped(f.Reference) })
 		wh.w.tell(wh.System, "warehouse", "fulfillment.shipped", f.Reference, 0, func() map[string]any {
 			lines := make([]map[string]any, len(f.lines))
 			for i, l := range f.lines {
