@@ -393,3 +393,21 @@ func TestEdgeRun(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Every shipped source opens once its variables are set.
+func TestShippedSourcesOpen(t *testing.T) {
+	t.Parallel()
+	topo, err := topology.Load(topology.Default(), func(name string) (string, bool) {
+		return "http://127.0.0.1:1/" + name, !strings.HasPrefix(name, "SEAM_")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := New(Config{Topology: topo, Publisher: &Publisher{}, SpoolDir: t.TempDir(), Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(e.sources) + len(e.files) + len(e.polls); n != len(topo.Sources) || n < 15 {
+		t.Errorf("%d of %d sources are open", n, len(topo.Sources))
+	}
+}

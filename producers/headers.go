@@ -8,6 +8,11 @@ import (
 	"strings"
 )
 
+// head is the first value of a header; bytes that are not UTF-8 are replaced, as records hold text.
+func (d *delivery) head(name string) string {
+	return strings.ToValidUTF8(d.header.Get(name), "\ufffd")
+}
+
 // credentialWords are parts of header names that carry something secret or made with a secret.
 var credentialWords = []string{"authorization", "cookie", "token", "secret", "signature", "hmac", "api-key", "apikey", "password"}
 
@@ -16,7 +21,7 @@ func plainHeaders(h http.Header) map[string]string {
 	out := map[string]string{}
 	for name, values := range h {
 		if len(values) > 0 && !credential(name) {
-			out[name] = values[0]
+			out[name] = strings.ToValidUTF8(values[0], "\ufffd")
 		}
 	}
 	return out

@@ -50,12 +50,55 @@ func TestRealInputs(t *testing.T) {
 		sources = append(sources, webhookSource(p))
 	}
 	r := newRig(t, sources...)
-	type sent struct {
-		file string
-		body []byte
-		rep  reply
+	var all []realInput
+	for _, in := range realInputs(t, root) {
+		all = append(all, in.send(r))
 	}
-	var all []sent
+	events, kept := map[schemas.EventID]*schemas.Event{}, map[schemas.EventID]*schemas.Quarantined{}
+	for _, topic := range []string{schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory} {
+		for _, ev := range r.events(topic) {
+			events[ev.ID] = ev
+		}
+	}
+	for _, q := range r.quarantined() {
+		kept[q.ID] = q
+	}
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
+	normalized := 0
+	for _, in := range all {
+		if q := kept[in.rep.Quarantined]; in.rep.Quarantined != "" {
+			if q == nil || !bytes.Equal(q.Body, in.body) || q.Reason == "" {
+				t.Errorf("%s: quarantined, but not kept whole with a reason", in.file)
+				continue
+			}
+			fmt.Fprintf(w, "%s\tquarantined\t%s\n", in.file, q.Reason)
+			continue
+		}
+		normalized++
+		for _, ev := range in.compare(t, events) {
+			fmt.Fprintf(w, "%s\t%s\t%s\n", in.file, ev.Type, ev.BusinessID)
+		}
+	}
+	w.Flush()
+	t.Logf("%d deliveries, %d normalized:\n%s", len(all), normalized, table.String())
+	if normalized < 42 {
+		t.Errorf("only %d of %d deliveries are normalized", normalized, len(all))
+	}
+}
+
+// realInput is one saved payload.
+type realInput struct {
+	file     string
+	platform topology.Platform
+	topic    string
+	body     []byte
+	rep      reply
+}
+
+func realInputs(t *testing.T, root string) []realInput {
+	t.Helper()
+	var all []realInput
 	for _, f := range realFolders {
 		files, err := savedBodies(filepath.Join(root, f.folder))
 		if err != nil {
@@ -70,90 +113,67 @@ func TestRealInputs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			topic := name
+			in := realInput{file: strings.TrimPrefix(file, root+"/"), platform: f.platform, topic: name, body: body}
 			if known := realTopics[name]; known != "" {
-				topic = known
+				in.topic = known
 			}
 			if f.platform == topology.WooCommerce && (name == "order" || name == "customer") {
-				topic = name + "__updated"
+				in.topic = name + "__updated"
 			}
-			variants := [][]byte{body}
-			if name == "event_charge_refunded" { // as a shop sends it that names its orders
-				variants = append(variants, bytes.Replace(body, []byte(`"metadata": {`), []byte(`"metadata": {"order_id": "0042",`), 1))
-			}
-			for _, b := range variants {
-				rec := r.post(string(f.platform), topic, string(b))
-				s := sent{file: strings.TrimPrefix(file, root+"/"), body: b}
-				if rec.Code != 200 {
-					t.Errorf("%s: answered %d %s", s.file, rec.Code, rec.Body)
-				}
-				if f.platform != topology.Adyen {
-					if err := json.Unmarshal(rec.Body.Bytes(), &s.rep); err != nil {
-						t.Errorf("%s: %v", s.file, err)
-					}
-				} else { // the signature in the body is new
-					d := given(f.platform, string(b))
-					d.source = r.topo.Source("adyen")
-					adyenSign(d, "")
-					s.body, s.rep = d.body, replyOf(d, readAll(t, d))
-				}
-				all = append(all, s)
+			all = append(all, in)
+			if name == "event_charge_refunded" { // also as a shop sends it that names its orders
+				in.body = bytes.Replace(body, []byte(`"metadata": {`), []byte(`"metadata": {"order_id": "0042",`), 1)
+				all = append(all, in)
 			}
 		}
 	}
-	events, kept := map[schemas.EventID]*schemas.Event{}, map[schemas.EventID]*schemas.Quarantined{}
-	for _, topic := range []string{schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory} {
-		for _, ev := range r.events(topic) {
-			events[ev.ID] = ev
+	return all
+}
+
+// send posts the payload and keeps the answer.
+func (in realInput) send(r *rig) realInput {
+	r.t.Helper()
+	rec := r.post(string(in.platform), in.topic, string(in.body))
+	if rec.Code != 200 {
+		r.t.Errorf("%s: answered %d %s", in.file, rec.Code, rec.Body)
+	}
+	if in.platform != topology.Adyen {
+		if err := json.Unmarshal(rec.Body.Bytes(), &in.rep); err != nil {
+			r.t.Errorf("%s: %v", in.file, err)
+		}
+		return in
+	}
+	d := given(in.platform, string(in.body)) // its answer is [accepted], and the signature in its body is new
+	adyenSign(d, "")
+	in.body, in.rep = d.body, replyOf(d, readAll(r.t, d))
+	return in
+}
+
+// compare looks for every value of the body in the events that came of it.
+func (in realInput) compare(t *testing.T, events map[schemas.EventID]*schemas.Event) []*schemas.Event {
+	t.Helper()
+	said, found := &saying{}, []*schemas.Event{}
+	for _, id := range in.rep.EventIDs {
+		if events[id] == nil {
+			t.Fatalf("%s: event %s is not in Kafka", in.file, id)
+		}
+		said.hear(events[id])
+		found = append(found, events[id])
+	}
+	checked := 0
+	for _, l := range leavesOf(t, in.body) {
+		if strings.HasSuffix(in.file, "customers__redact.json") && (l.path == "customer.email" || l.path == "customer.phone") {
+			continue // what is to be forgotten is not carried on
+		}
+		checked++
+		if !said.has(l) {
+			t.Errorf("%s: %s = %q is lost", in.file, l.path, l.text)
 		}
 	}
-	for _, q := range r.quarantined() {
-		kept[q.ID] = q
+	if checked == 0 || len(found) == 0 {
+		t.Errorf("%s: %d values compared with %d events", in.file, checked, len(found))
 	}
-	var table strings.Builder
-	w := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
-	normalized := 0
-	for _, s := range all {
-		switch {
-		case s.rep.Quarantined != "":
-			q := kept[s.rep.Quarantined]
-			if q == nil || !bytes.Equal(q.Body, s.body) || q.Reason == "" {
-				t.Errorf("%s: quarantined, but not kept whole with a reason", s.file)
-				continue
-			}
-			fmt.Fprintf(w, "%s\tquarantined\t%s\n", s.file, q.Reason)
-		case len(s.rep.EventIDs) == 0:
-			t.Errorf("%s: neither event nor quarantine", s.file)
-		default:
-			normalized++
-			said := &saying{}
-			for _, id := range s.rep.EventIDs {
-				if events[id] == nil {
-					t.Fatalf("%s: event %s is not in Kafka", s.file, id)
-				}
-				said.hear(events[id])
-				fmt.Fprintf(w, "%s\t%s\t%s\n", s.file, events[id].Type, events[id].BusinessID)
-			}
-			checked := 0
-			for _, l := range leavesOf(t, s.body) {
-				if strings.HasSuffix(s.file, "customers__redact.json") && (l.path == "customer.email" || l.path == "customer.phone") {
-					continue // what is to be forgotten is not carried on
-				}
-				checked++
-				if !said.has(l) {
-					t.Errorf("%s: %s = %q is lost", s.file, l.path, l.text)
-				}
-			}
-			if checked == 0 {
-				t.Errorf("%s: nothing was compared", s.file)
-			}
-		}
-	}
-	w.Flush()
-	t.Logf("%d deliveries, %d normalized:\n%s", len(all), normalized, table.String())
-	if normalized < 42 {
-		t.Errorf("only %d of %d deliveries are normalized", normalized, len(all))
-	}
+	return found
 }
 
 // leaf is a value of a body by its path.

@@ -16,13 +16,13 @@ func shopifyAuthenticate(d *delivery) error { return d.bodyHMAC("X-Shopify-Hmac-
 
 // shopifyOrigin falls back to topic and body hash for a saved body that has lost its headers.
 func shopifyOrigin(d *delivery, _ *node) origin {
-	shop := d.header.Get("X-Shopify-Shop-Domain")
+	shop := d.head("X-Shopify-Shop-Domain")
 	if shop == "" {
 		shop = d.source.Name
 	}
-	id := d.header.Get("X-Shopify-Webhook-Id")
+	id := d.head("X-Shopify-Webhook-Id")
 	if id == "" {
-		id = d.header.Get("X-Shopify-Topic") + "/" + d.rawRef()
+		id = d.head("X-Shopify-Topic") + "/" + d.rawRef()
 	}
 	return origin{"/shopify/" + shop, id}
 }
@@ -41,7 +41,7 @@ type shopifyRead struct {
 
 // shopifyNormalize reads the body as its topic's resource.
 func shopifyNormalize(d *delivery, root *node, r *reading) {
-	topic := d.header.Get("X-Shopify-Topic")
+	topic := d.head("X-Shopify-Topic")
 	read, ok := shopifyTopics[topic]
 	if !ok {
 		read, ok = shopifyTopics[strings.Split(topic, "/")[0]+"/*"]
@@ -63,7 +63,7 @@ func shopifyNormalize(d *delivery, root *node, r *reading) {
 	s := &shopifyRead{taker: &taker{}, d: d, o: r.origin, topic: topic, n: n}
 	ev := read(s)
 	if s.err == nil {
-		ev.CorrelationID = d.header.Get("X-Shopify-Event-Id")
+		ev.CorrelationID = d.head("X-Shopify-Event-Id")
 		s.rest(root, ev.Extensions)
 	}
 	r.add(ev, "", s.taker)
@@ -98,7 +98,7 @@ var shopifyTopics = map[string]func(*shopifyRead) *schemas.Event{
 
 // triggered is when the platform says the action happened, for bodies without a time of their own.
 func (s *shopifyRead) triggered() *time.Time {
-	at, err := s.parseTime(s.d.header.Get("X-Shopify-Triggered-At"))
+	at, err := s.parseTime(s.d.head("X-Shopify-Triggered-At"))
 	if err != nil {
 		return nil
 	}
@@ -116,7 +116,7 @@ func (s *shopifyRead) event(typ schemas.EventType, subject string, paths ...stri
 	}
 	at := s.triggered()
 	ev := s.d.event(s.o, "", typ, subject, at)
-	if text := s.d.header.Get("X-Shopify-Triggered-At"); at != nil && text != ev.Time.Format(time.RFC3339Nano) {
+	if text := s.d.head("X-Shopify-Triggered-At"); at != nil && text != ev.Time.Format(time.RFC3339Nano) {
 		ev.TimeText = text
 	}
 	return ev
@@ -188,7 +188,7 @@ func shopifyRisk(s *shopifyRead) *schemas.Event {
 	ev.Fraud = &schemas.Fraud{ID: s.id(s.n, "provider_id"), Provider: s.text(s.n, "provider_title"), Level: s.text(s.n, "risk_level")}
 	version := versionText(s.when(s.n, "created_at"))
 	if version == "" {
-		version = s.d.header.Get("X-Shopify-Event-Id")
+		version = s.d.head("X-Shopify-Event-Id")
 	}
 	ev.BusinessID = business(ev, ev.Fraud.ID, version)
 	return ev

@@ -103,7 +103,7 @@ func webhookKey(secret string) [][]byte {
 
 // bodyHMAC authenticates a body signed whole in base64, as Shopify and WooCommerce do.
 func (d *delivery) bodyHMAC(header string) error {
-	given := d.header.Get(header)
+	given := d.head(header)
 	if given == "" {
 		return errNoSignature
 	}

@@ -19,12 +19,12 @@ import (
 // webhook-id, the same on every retry. Source: https://www.standardwebhooks.com.
 
 func webhookAuthenticate(d *delivery) error {
-	id, stamp := d.header.Get("Webhook-Id"), d.header.Get("Webhook-Timestamp")
+	id, stamp := d.head("Webhook-Id"), d.head("Webhook-Timestamp")
 	if id == "" || stamp == "" {
 		return errNoSignature
 	}
 	var sigs [][]byte
-	for _, part := range strings.Fields(d.header.Get("Webhook-Signature")) {
+	for _, part := range strings.Fields(d.head("Webhook-Signature")) {
 		if text, ok := strings.CutPrefix(part, "v1,"); ok {
 			if s, err := base64.StdEncoding.DecodeString(text); err == nil && len(s) > 0 {
 				sigs = append(sigs, s)
@@ -41,7 +41,7 @@ func webhookAuthenticate(d *delivery) error {
 }
 
 func webhookOrigin(d *delivery, _ *node) origin {
-	return origin{"/webhooks/" + d.source.Name, d.header.Get("Webhook-Id")}
+	return origin{"/webhooks/" + d.source.Name, d.head("Webhook-Id")}
 }
 
 func webhookNormalize(d *delivery, root *node, r *reading) {

@@ -22,7 +22,7 @@ const stripeNoOrder = "Stripe knows no order id: set metadata[order_id] to the s
 func stripeAuthenticate(d *delivery) error {
 	var stamp string
 	var sigs [][]byte
-	for _, part := range strings.Split(d.header.Get("Stripe-Signature"), ",") {
+	for _, part := range strings.Split(d.head("Stripe-Signature"), ",") {
 		k, v, _ := strings.Cut(strings.TrimSpace(part), "=")
 		switch k {
 		case "t":

@@ -26,8 +26,13 @@ func (f *fault) Error() string {
 	if f.Field != "" {
 		text = f.Field + ": " + text
 	}
+	return clip(text)
+}
+
+// clip bounds a text that is said of an input.
+func clip(text string) string {
 	if len(text) > maxReason {
-		text = strings.ToValidUTF8(text[:maxReason], "") + "..."
+		return strings.ToValidUTF8(text[:maxReason], "") + "..."
 	}
 	return text
 }

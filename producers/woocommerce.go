@@ -15,14 +15,14 @@ import (
 func wooAuthenticate(d *delivery) error { return d.bodyHMAC("X-Wc-Webhook-Signature") }
 
 func wooOrigin(d *delivery, root *node) origin {
-	shop := strings.TrimSuffix(d.header.Get("X-Wc-Webhook-Source"), "/")
+	shop := strings.TrimSuffix(d.head("X-Wc-Webhook-Source"), "/")
 	for _, scheme := range []string{"https://", "http://"} {
 		shop = strings.TrimPrefix(shop, scheme)
 	}
 	if shop == "" {
 		shop = d.source.Name
 	}
-	id := d.header.Get("X-Wc-Webhook-Topic")
+	id := d.head("X-Wc-Webhook-Topic")
 	for _, p := range []string{"id", "date_modified_gmt"} {
 		if v := root.get(p); v.present() && v.leaf() {
 			id += "/" + v.text
@@ -51,7 +51,7 @@ type wooRead struct {
 const wooTime = "2006-01-02T15:04:05"
 
 func wooNormalize(d *delivery, root *node, r *reading) {
-	w := &wooRead{taker: &taker{time: wooTime}, d: d, topic: d.header.Get("X-Wc-Webhook-Topic"), n: root, r: r}
+	w := &wooRead{taker: &taker{time: wooTime}, d: d, topic: d.head("X-Wc-Webhook-Topic"), n: root, r: r}
 	switch {
 	case root.kind != kindObject:
 		r.refuse("", &fault{"", "the body is not an object"})
