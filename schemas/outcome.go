@@ -126,10 +126,12 @@ type LedgerEntry struct {
 	Settled    int64  // every record of this key up to this offset is finished or parked; -1 for none
 	Events     []FinishedEvent
 	Operations []Operation
-	Seen       []EventType       // types seen from their owner: what prerequisites ask for
-	OrderTotal *Money            // newest total the shop named, to tell a full refund
-	Refunds    map[string]string // refund id to amount text in OrderTotal's currency
-	UpdatedAt  time.Time
+	Seen       []EventType // types seen from their owner: what prerequisites ask for
+	OrderTotal *Money      // newest total the shop named, to tell a full refund
+	// TotalVersion is the source version that named OrderTotal, so that a state told late does not bring an old total back.
+	TotalVersion string
+	Refunds      map[string]string // refund id to amount text in OrderTotal's currency
+	UpdatedAt    time.Time
 }
 
 // ParkedRecord is an event that waits: the value of parked.<integration>.
