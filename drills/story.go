@@ -183,8 +183,14 @@ func (t *tale) tell(ctx context.Context, ready <-chan Running) (Report, error) {
 		if err := t.play(ctx, a); err != nil {
 			return Report{}, err
 		}
+		if ctx.Err() != nil { // an interrupted story has no verdict
+			return Report{}, ctx.Err()
+		}
 	}
 	report := t.settle(ctx)
+	if ctx.Err() != nil {
+		return Report{}, ctx.Err()
+	}
 	t.paper.closing(report)
 	if t.cfg.Told != nil {
 		t.cfg.Told(report, t.seam, t.world)
