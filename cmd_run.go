@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -32,7 +33,7 @@ func (c *cli) run() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if cfg.Topology, err = c.load(os.LookupEnv, false); err != nil {
+			if cfg.Topology, err = topology.Load(c.files(), os.LookupEnv); err != nil {
 				return err
 			}
 			cfg.Topology.Scale(scale)
@@ -75,9 +76,12 @@ func (c *cli) demo() *cobra.Command {
 			"and then compares what happened with what should have. Exit code 1 if anything was lost or doubled.",
 		Example: "  seam demo\n  seam demo --orders 1000 --seed 7\n  seam demo --keep   # stays up, with the edge open for your own webhook",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := logger(cmd.ErrOrStderr(), level)
-			if err != nil {
-				return err
+			log := slog.New(slog.DiscardHandler)
+			if level != "" {
+				var err error
+				if log, err = logger(cmd.ErrOrStderr(), level); err != nil {
+					return err
+				}
 			}
 			cfg.Out = cmd.OutOrStdout()
 			cfg.Interactive = terminal(cfg.Out)
@@ -105,7 +109,7 @@ func (c *cli) demo() *cobra.Command {
 	f.Int64Var(&cfg.Seed, "seed", 1, "decides customers, prices and who is hit by what")
 	f.BoolVar(&cfg.Keep, "keep", false, "leave everything running after the report, with the edge open")
 	f.StringVar(&cfg.Listen, "listen", "", "address of the edge; with --keep 127.0.0.1:8080, else a free port")
-	f.StringVar(&level, "log-level", "error", "debug, info, warn or error")
+	f.StringVar(&level, "log-level", "", "debug, info, warn or error; no log when empty")
 	cmd.PreRun = func(*cobra.Command, []string) {
 		if cfg.Keep && cfg.Listen == "" {
 			cfg.Listen = "127.0.0.1:8080"

@@ -64,7 +64,7 @@ func (c *cli) apply() *cobra.Command {
 // read plans, and gives the way to apply what was planned.
 func (c *cli) read(cmd *cobra.Command) ([]topology.Change, func() error, error) {
 	ctx := cmd.Context()
-	topo, err := c.load(os.LookupEnv, true)
+	topo, err := topology.LoadForReading(c.files(), os.LookupEnv)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -87,7 +87,7 @@ func (k *killer) live(cmd *exec.Cmd, life int, ready func()) error {
 	}
 	after := 1 << 30
 	if life < k.kills {
-		after = 1 + k.rng.IntN(300)
+		after = 1 + k.rng.IntN(6000/k.kills) // about 8000 in all
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {

@@ -83,22 +83,12 @@ type cli struct {
 	brokers, registry, dir string
 }
 
-// load reads the topology. Verbs that call nobody need no addresses or secrets: with placeholders, unset variables are
-// stood in for.
-func (c *cli) load(lookup func(string) (string, bool), placeholders bool) (*topology.Topology, error) {
-	var fsys fs.FS = topology.Default()
-	if c.dir != "" {
-		fsys = os.DirFS(c.dir)
+// files is the folder of the topology: the flag's, or the shipped one.
+func (c *cli) files() fs.FS {
+	if c.dir == "" {
+		return topology.Default()
 	}
-	return topology.Load(fsys, func(name string) (string, bool) {
-		if v, ok := lookup(name); ok && v != "" {
-			return v, true
-		}
-		if placeholders && !strings.HasPrefix(name, "SEAM_") {
-			return "http://unset.invalid", true
-		}
-		return "", false
-	})
+	return os.DirFS(c.dir)
 }
 
 // connect gives clients of the cluster and registry: the flags' or variables', or those of an embedded Seam that runs on

@@ -26,6 +26,9 @@ func NewMoney(amount, currency string) (*Money, error) {
 	if err != nil {
 		return nil, fmt.Errorf("amount %q is not a decimal", amount)
 	}
+	if e := d.Exponent(); e > 16 || e < -40 { // "1e999999999" would take for ever to compare
+		return nil, fmt.Errorf("amount %q does not fit decimal(20,4)", amount)
+	}
 	m := &Money{Amount: d, Currency: currency}
 	if err := CheckMoney(m); err != nil {
 		return nil, err

@@ -47,7 +47,16 @@ type clusterFile struct {
 // Load reads topics.yaml, teams.yaml, ownership.yaml, sources/*.yaml and integrations/*.yaml. lookup gives environment
 // variables for ${NAME} and ${NAME:-default} in values. The error joins a *Fault for every fault of every file.
 func Load(fsys fs.FS, lookup func(string) (string, bool)) (*Topology, error) {
-	l := &loader{fsys: fsys, lookup: lookup, lines: map[string]int{}}
+	return load(&loader{fsys: fsys, lookup: lookup, lines: map[string]int{}})
+}
+
+// LoadForReading is Load for those who call nobody and need no address or secret: a variable that is not set and has no
+// default stands for an address nobody has (RFC 6761).
+func LoadForReading(fsys fs.FS, lookup func(string) (string, bool)) (*Topology, error) {
+	return load(&loader{fsys: fsys, lookup: lookup, lines: map[string]int{}, unset: "http://unset.invalid"})
+}
+
+func load(l *loader) (*Topology, error) {
 	t := &Topology{TimeScale: 1, Teams: map[string]Team{}, Ownership: map[schemas.Field]Owner{}}
 	cluster := clusterFile{Partitions: 8, Replicas: -1, Environment: "development"}
 	l.file("topics.yaml", &cluster)
@@ -211,6 +220,7 @@ type loader struct {
 	fsys   fs.FS
 	lookup func(string) (string, bool)
 	lines  map[string]int // "file#dotted.key" to its line
+	unset  string         // stands for unset variables without a default; empty makes them faults
 	faults []error
 }
 
@@ -335,6 +345,9 @@ func (l *loader) expand(name string, n *yaml.Node) {
 		m := variable.FindStringSubmatch(match)
 		if v, ok := l.lookup(m[1]); ok && v != "" {
 			return v
+		}
+		if m[2] == "" && l.unset != "" {
+			return l.unset
 		}
 		if m[2] == "" {
 			l.fault(name, n.Line, "variable %s is not set: set it, or write ${%s:-default}", m[1], m[1])
