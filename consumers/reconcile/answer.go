@@ -1,0 +1,234 @@
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// Order is the answer as of now.
+func (f *Fold) Order(now time.Time) *Order {
+	line := f.timeline()
+	o := &Order{Topic: f.topic, Key: f.key, AsOf: now.UTC(), State: StateComplete, Duplicates: f.Copies(), Pages: []string{}, Events: []Event{}, Integrations: []Integration{}}
+	facts := map[string]schemas.EventID{} // business id to the first event
+	for _, ev := range line {
+		e := ev.Event
+		if e.BusinessID != "" {
+			if first, ok := facts[e.BusinessID]; ok {
+				e.SameFactAs = first
+			} else {
+				facts[e.BusinessID] = e.ID
+			}
+		}
+		o.Events = append(o.Events, e)
+	}
+	for _, name := range f.concerned() {
+		o.Integrations = append(o.Integrations, f.integration(name, line, now))
+	}
+	o.Fields = f.said()
+	o.Disagreements = f.Disagreements(now)
+	o.judge()
+	return o
+}
+
+// concerned is every integration that acts on an event of the key, and every one that did more than pass one by.
+func (f *Fold) concerned() []string {
+	set := map[string]bool{}
+	for i := range f.topo.Integrations {
+		in := &f.topo.Integrations[i]
+		for _, ev := range f.events {
+			if actsOn(in, ev) {
+				set[in.Name] = true
+			}
+		}
+	}
+	for k, a := range f.answers {
+		if last := a.latest(); last == nil || last.Reason != schemas.ReasonNotSubscribed {
+			set[k.integration] = true
+		}
+	}
+	out := make([]string, 0, len(set))
+	for name := range set {
+		out = append(out, name)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// actsOn tells whether an event asks for an answer of the integration. One whose type cannot be read asks everybody.
+func actsOn(in *topology.Integration, ev *fact) bool {
+	return ev.Type == "" || slices.Contains(in.Subscribes(), ev.Type)
+}
+
+// integration is how one integration stands, over the events of a timeline.
+func (f *Fold) integration(name string, line []*fact, now time.Time) Integration {
+	in := f.topo.Integration(name)
+	out := Integration{Name: name, State: StateComplete, Answers: []Answer{}}
+	var within time.Duration
+	if in != nil {
+		out.Team, within = in.Team, in.CompleteWithin.D()
+	} else {
+		out.Detail = "is not in the topology any more"
+	}
+	known := false // it has said something of an event that it acts on
+	for _, ev := range line {
+		a := f.answers[answerKey{name, ev.ID}]
+		if a == nil && (in == nil || ev.Copies == 0 || !actsOn(in, ev)) {
+			continue
+		}
+		out.Answers = append(out.Answers, answerOf(a, ev, within, now))
+		known = known || a != nil && (a.latest() == nil || a.latest().Reason != schemas.ReasonNotSubscribed)
+	}
+	for i := range out.Answers {
+		a := &out.Answers[i]
+		if a.State == StateLate && !known {
+			a.State = StateMissing
+		}
+		out.worse(*a)
+	}
+	if out.State == StateComplete && out.Detail == "" {
+		out.Detail = withoutEffect(out.Answers)
+	}
+	return out
+}
+
+// worse takes in one answer: the worst speaks for all, and of equals the one that is so for longest.
+func (in *Integration) worse(a Answer) {
+	more := a.State.rank() - in.State.rank()
+	switch {
+	case more > 0 || in.Since == nil:
+		in.State, in.Since, in.Until = a.State, a.Since, a.Until
+	case more < 0 || a.Since == nil:
+		return
+	case a.State == StateComplete && a.Since.After(*in.Since):
+		in.Since = a.Since
+	case a.State != StateComplete && a.Since.Before(*in.Since):
+		in.Since = a.Since
+	case a.State != StatePending:
+		return
+	}
+	if a.State == StatePending {
+		in.Until = earlier(in.Until, a.Until)
+	}
+	if a.State != StateComplete && (more > 0 || a.Since == in.Since || in.Detail == "") {
+		in.Detail = a.why()
+	}
+}
+
+// earlier is the earlier of two times that may be nil.
+func earlier(a, b *time.Time) *time.Time {
+	if a == nil || b != nil && b.Before(*a) {
+		return b
+	}
+	return a
+}
+
+// why is one phrase for an answer that is not complete.
+func (a Answer) why() string {
+	s := string(a.EventType)
+	if s == "" {
+		s = "event " + string(a.EventID)
+	}
+	switch {
+	case a.Kind == "" && a.State == StatePending:
+		return s + " has no outcome yet"
+	case a.Kind == "":
+		return s + " has no outcome"
+	case a.Reason == schemas.ReasonNeeds && a.State == StatePending:
+		return s + " " + a.Detail
+	case a.Detail == "":
+		return fmt.Sprintf("%s: %s", s, a.Reason)
+	}
+	return fmt.Sprintf("%s: %s: %s", s, a.Reason, a.Detail)
+}
+
+// withoutEffect names the final answers that left nothing in the downstream though it was asked to act.
+func withoutEffect(answers []Answer) string {
+	var out []string
+	for _, a := range answers {
+		switch a.Kind {
+		case schemas.Rejected, schemas.Expired, schemas.Discarded:
+			out = append(out, fmt.Sprintf("%s %s: %s", a.EventType, a.Kind, a.Detail))
+		default:
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+// answerOf is what an integration made of one event; a is nil when it has said nothing.
+func answerOf(a *answer, ev *fact, within time.Duration, now time.Time) Answer {
+	out := Answer{EventID: ev.ID, EventType: ev.Type, State: StatePending, Attempts: []Attempt{}, Steps: []Step{}}
+	last := a.latest()
+	switch {
+	case last != nil:
+		a.fill(&out, last, now)
+	case a != nil && a.parked != nil:
+		p := a.parked
+		out.Kind, out.Reason, out.Detail, out.Operation = schemas.Parked, p.Reason, p.Detail, p.Operation
+		out.attempts(p.Attempts)
+		out.park(p.Since, p.Until, now)
+		out.Steps = append(out.Steps, Step{At: p.Since, Kind: schemas.Parked, Reason: p.Reason, Detail: p.Detail, Offset: -1})
+	default:
+		since, due := ev.IngestedAt, ev.IngestedAt.Add(within)
+		out.Since, out.Until = &since, &due
+		if now.After(due) {
+			out.State, out.Since, out.Until = StateLate, &due, nil
+		}
+	}
+	if a != nil && a.parked != nil && out.Kind == schemas.Parked {
+		out.Needs = a.parked.Needs
+	}
+	return out
+}
+
+// fill says what the outcomes say; last is the one that counts.
+func (a *answer) fill(out *Answer, last *outcome, now time.Time) {
+	out.Kind, out.Reason, out.Detail, out.Operation, out.Reference = last.Kind, last.Reason, last.Detail, last.Operation, last.Reference
+	out.IdempotencyKey, out.WithheldFields = last.IdempotencyKey, last.WithheldFields
+	out.attempts(last.Attempts)
+	parkedAt := last.At // since the first of the parkings that follow one another
+	for i := len(a.outcomes) - 1; i >= 0; i-- {
+		o := a.outcomes[i]
+		if copied := o.Kind == schemas.Duplicate && o.Reason == schemas.ReasonSameEvent; copied && o != last {
+			out.Duplicates++
+			continue
+		}
+		if o.Kind == schemas.Parked && parkedAt.After(o.At) {
+			parkedAt = o.At
+		}
+	}
+	for _, o := range a.outcomes {
+		out.Steps = append(out.Steps, Step{At: o.At, Kind: o.Kind, Reason: o.Reason, Detail: o.Detail, Instance: o.Instance, Offset: o.at.Offset})
+	}
+	switch {
+	case last.Kind == schemas.Parked:
+		out.park(parkedAt, last.Until, now)
+	case last.Kind.Final():
+		out.State, out.Since = StateComplete, &last.At
+	default: // a kind that a newer version writes
+		out.State, out.Since = StateUnknown, &last.At
+		out.Detail = "an outcome of a kind that this version does not know"
+	}
+}
+
+// park judges a parked event: one that waits for another event is pending until its time is over, then a person's.
+func (out *Answer) park(since time.Time, until *time.Time, now time.Time) {
+	out.State, out.Since = StateParked, &since
+	switch {
+	case out.Reason == schemas.ReasonUnknown:
+		out.State = StateUnknown
+	case out.Reason == schemas.ReasonNeeds && until != nil && !now.After(*until):
+		out.State, out.Until = StatePending, until
+	}
+}
+
+func (out *Answer) attempts(list []schemas.Attempt) {
+	for _, t := range list {
+		out.Attempts = append(out.Attempts, Attempt(t))
+	}
+}

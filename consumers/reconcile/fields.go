@@ -1,0 +1,234 @@
+package reconcile
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// word is what one event says of one field.
+type word struct {
+	field  schemas.Field
+	object string
+	value  value
+}
+
+// objectOf names the payment, refund, fulfillment or invoice that a field is of, as far as systems share a name for it:
+// payments go by the PSP's own reference where the source gives it. Values of different objects are never compared.
+func objectOf(ev *schemas.Event, field schemas.Field) string {
+	kind, _, _ := strings.Cut(string(field), ".")
+	switch {
+	case kind == "payment" && ev.Payment != nil:
+		return cmp.Or(ev.Payment.Reference, ev.Payment.ID)
+	case kind == "refund" && ev.Refund != nil:
+		return ev.Refund.ID
+	case kind == "fulfillment" && ev.Fulfillment != nil:
+		return ev.Fulfillment.ID
+	case kind == "invoice" && ev.Invoice != nil:
+		return ev.Invoice.ID
+	}
+	return ""
+}
+
+// wordsOf is what an event says of fields, less what is personal.
+func wordsOf(ev *schemas.Event) []word {
+	values := schemas.FieldsOf(ev)
+	out := make([]word, len(values))
+	for i, v := range values {
+		out[i] = word{v.Field, objectOf(ev, v.Field), newValue(v.Field, v.Value)}
+	}
+	return out
+}
+
+// fieldLine is what all systems said of one field of one object, over time.
+type fieldLine struct {
+	field  schemas.Field
+	object string
+	owner  topology.Owner
+	newest map[schemas.System]*said
+	spans  []span // in the order they opened
+}
+
+// said is a word with its event.
+type said struct {
+	word
+	ev *fact
+}
+
+// span is one disagreement; closed is zero while it is open.
+type span struct {
+	system       schemas.System
+	owner, other value
+	since        time.Time
+	closed       time.Time
+}
+
+// lines folds every word into its field's line, in the order of our clock.
+func (f *Fold) lines() []*fieldLine {
+	if f.cache != nil {
+		return f.cache
+	}
+	type key struct {
+		field  schemas.Field
+		object string
+	}
+	byKey := map[key]*fieldLine{}
+	out := []*fieldLine{}
+	for _, ev := range f.timeline() {
+		for _, w := range ev.said {
+			owner, owned := f.topo.Ownership[w.field]
+			if !owned || ev.System == "" {
+				continue
+			}
+			line := byKey[key{w.field, w.object}]
+			if line == nil {
+				line = &fieldLine{field: w.field, object: w.object, owner: owner, newest: map[schemas.System]*said{}}
+				byKey[key{w.field, w.object}] = line
+				out = append(out, line)
+			}
+			line.hear(&said{w, ev})
+		}
+	}
+	slices.SortFunc(out, func(a, b *fieldLine) int {
+		return cmp.Or(cmp.Compare(a.field, b.field), cmp.Compare(a.object, b.object))
+	})
+	f.cache = out
+	return out
+}
+
+// hear takes a word in, unless its system has said a newer one, and opens and closes disagreements by it.
+func (l *fieldLine) hear(s *said) {
+	if had := l.newest[s.ev.System]; had != nil && older(s.ev, had.ev) {
+		return
+	}
+	l.newest[s.ev.System] = s
+	own := l.newest[l.owner.Owner]
+	if own == nil {
+		return
+	}
+	systems := []schemas.System{s.ev.System}
+	if s.ev.System == l.owner.Owner {
+		systems = l.others()
+	}
+	for _, system := range systems {
+		l.compare(system, own, l.newest[system], s.ev.IngestedAt)
+	}
+}
+
+// others is every system but the owner that has spoken, sorted.
+func (l *fieldLine) others() []schemas.System {
+	var out []schemas.System
+	for system := range l.newest {
+		if system != l.owner.Owner {
+			out = append(out, system)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// compare holds a system's newest word against the owner's at a time.
+func (l *fieldLine) compare(system schemas.System, own, other *said, at time.Time) {
+	i := len(l.spans) - 1
+	for ; i >= 0 && (l.spans[i].system != system || !l.spans[i].closed.IsZero()); i-- {
+	}
+	agree := system == l.owner.Owner || agrees(own.value, other.value, l.owner.Tolerance)
+	switch {
+	case agree && i >= 0:
+		l.spans[i].closed, l.spans[i].owner = at, own.value
+	case !agree && i >= 0:
+		l.spans[i].owner, l.spans[i].other = own.value, other.value
+	case !agree:
+		l.spans = append(l.spans, span{system: system, owner: own.value, other: other.value, since: at})
+	}
+}
+
+// older tells whether a is an older word of the same system than b: by source version where both can be compared, else by
+// source clock. Equally old is not older, so that of two such the later by our clock counts.
+func older(a, b *fact) bool {
+	if c, ok := compareVersions(a.SourceVersion, b.SourceVersion); ok && c != 0 {
+		return c < 0
+	}
+	return a.Time.Before(b.Time)
+}
+
+// compareVersions orders two source versions: numbers as numbers, RFC 3339 texts as times; ok is false for all else.
+func compareVersions(a, b string) (order int, ok bool) {
+	if ta, err := time.Parse(time.RFC3339Nano, a); err == nil {
+		tb, err := time.Parse(time.RFC3339Nano, b)
+		return ta.Compare(tb), err == nil
+	}
+	da, errA := decimal.NewFromString(a)
+	db, errB := decimal.NewFromString(b)
+	if errA != nil || errB != nil {
+		return 0, false
+	}
+	return da.Cmp(db), true
+}
+
+// agrees tells whether two values are the same within a tolerance, which counts for amounts of one currency and for counts.
+func agrees(a, b value, tolerance string) bool {
+	if a.equal(b) {
+		return true
+	}
+	most, err := decimal.NewFromString(cmp.Or(tolerance, "0"))
+	if err != nil {
+		return false // topology.Load refuses such a tolerance
+	}
+	na, ua, okA := a.amount()
+	nb, ub, okB := b.amount()
+	return okA && okB && ua == ub && na.Sub(nb).Abs().LessThanOrEqual(most)
+}
+
+// said is who says what, by field.
+func (f *Fold) said() []Field {
+	out := []Field{}
+	for _, l := range f.lines() {
+		field := Field{Field: l.field, Object: l.object, Owner: l.owner.Owner}
+		for _, s := range l.newest {
+			field.Said = append(field.Said, Said{System: s.ev.System, Value: s.value.text(), SourceVersion: s.ev.SourceVersion, Time: s.ev.Time, SeenAt: s.ev.IngestedAt, EventID: s.ev.ID})
+		}
+		slices.SortFunc(field.Said, func(a, b Said) int { return cmp.Compare(a.System, b.System) })
+		out = append(out, field)
+	}
+	return out
+}
+
+// Disagreements is what systems differ or differed about, open ones first, then by Since, field, object and system.
+func (f *Fold) Disagreements(now time.Time) []Disagreement {
+	out := []Disagreement{}
+	for _, l := range f.lines() {
+		for _, s := range l.spans {
+			d := Disagreement{Topic: f.topic, Key: f.key, Field: l.field, Object: l.object, Owner: l.owner.Owner, OwnerValue: s.owner.text(), System: s.system, Value: s.other.text(),
+				Since: s.since, Deadline: s.since.Add(l.owner.AgreeWithin.D()), Page: l.owner.Page}
+			end := now
+			if !s.closed.IsZero() {
+				end = s.closed
+				d.Closed = &end
+			}
+			d.DurationMS = max(0, end.Sub(d.Since).Milliseconds())
+			d.Overdue = end.After(d.Deadline)
+			out = append(out, d)
+		}
+	}
+	sortDisagreements(out)
+	return out
+}
+
+func sortDisagreements(list []Disagreement) {
+	slices.SortFunc(list, func(a, b Disagreement) int {
+		if (a.Closed == nil) != (b.Closed == nil) {
+			if a.Closed == nil {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Object, b.Object), cmp.Compare(a.System, b.System))
+	})
+}

@@ -1,0 +1,108 @@
+package reconcile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+	"unique"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/binaryandbeyond/seam/schemas"
+)
+
+// personal lists the fields whose values are never kept, and how each is brought to one form before it is compared.
+var personal = map[schemas.Field]func(string) string{
+	"order.email":            email,
+	"order.note":             strings.TrimSpace,
+	"order.shipping_address": spaced,
+	"order.enrichment":       strings.TrimSpace, // written from notes
+	"customer.email":         email,
+	"customer.name":          spaced,
+	"customer.phone":         digits,
+}
+
+// value is what a field was said to be: its text, or for a personal one a mask and the hash of its whole.
+type value struct {
+	shown unique.Handle[string] // the same texts come again and again
+	hash  [16]byte              // zero for what is not personal
+}
+
+func newValue(field schemas.Field, text string) value {
+	form, isPersonal := personal[field]
+	if !isPersonal {
+		return value{shown: unique.Make(text)}
+	}
+	sum := sha256.Sum256([]byte(form(text)))
+	return value{shown: unique.Make(mask(text) + " #" + hex.EncodeToString(sum[:2])), hash: [16]byte(sum[:16])}
+}
+
+// text is the value for people; of two personal ones that differ, the marks after # tell so.
+func (v value) text() string { return v.shown.Value() }
+
+func (v value) equal(w value) bool {
+	if v.hash != ([16]byte{}) || w.hash != ([16]byte{}) {
+		return v.hash == w.hash
+	}
+	return v.shown == w.shown
+}
+
+// amount reads "12.50 EUR" and "7"; ok is false for all else and for what is personal.
+func (v value) amount() (n decimal.Decimal, unit string, ok bool) {
+	if v.hash != ([16]byte{}) {
+		return n, "", false
+	}
+	number, unit, _ := strings.Cut(v.text(), " ")
+	n, err := decimal.NewFromString(number)
+	return n, unit, err == nil
+}
+
+func email(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// spaced makes one space of many, and one case.
+func spaced(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
+
+// digits takes the punctuation of phone numbers out.
+func digits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '+' || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// mask keeps the first letter of a text, and of an email address the ending: "j***@***.com".
+func mask(s string) string {
+	s = strings.TrimSpace(s)
+	first, _ := utf8.DecodeRuneInString(s)
+	if s == "" {
+		return "***"
+	}
+	if at := strings.LastIndexByte(s, '@'); at > 0 {
+		if dot := strings.LastIndexByte(s, '.'); dot > at {
+			return string(first) + "***@***" + s[dot:]
+		}
+	}
+	return string(first) + "***"
+}
+
+var (
+	emailForm = regexp.MustCompile(`[\p{L}\p{N}._%+-]+@[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)+`)
+	phoneForm = regexp.MustCompile(`\+\d[\d ()/-]{6,}\d`)
+	// naming matches members of JSON answers that hold a name, an address or a note.
+	naming = regexp.MustCompile(`(?i)("(?:[a-z_]*name|email|phone|address[a-z0-9_]*|street|city|zip|postal_code|note|comment)"\s*:\s*)"((?:[^"\\]|\\.)*)"?`)
+)
+
+// maskText masks the email addresses, phone numbers and named personal members in an excerpt of an answer.
+func maskText(s string) string {
+	if s == "" {
+		return s
+	}
+	s = naming.ReplaceAllString(s, `$1"***"`)
+	s = emailForm.ReplaceAllStringFunc(s, mask)
+	return phoneForm.ReplaceAllString(s, "+***")
+}
