@@ -10,38 +10,51 @@ import (
 	"github.com/binaryandbeyond/seam/consumers/deliver"
 	"github.com/binaryandbeyond/seam/consumers/rules"
 	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
 )
 
-// ask prepares the head's call: what must be durable before it is made durable, and then the lane stands in line.
-func (e *engine) ask(ln *lane, it *item, d rules.Decision) {
+// ask prepares the head's call: what must be durable before it is made durable, and then the lane stands in line. False
+// when the event was parked instead, as a call was made before and may not be repeated.
+func (e *engine) ask(ln *lane, it *item, d rules.Decision) bool {
 	it.op, it.key = d.Route.Operation, d.Key
-	id := e.in.Idempotency
+	id, now := e.in.Idempotency, e.Now()
+	if why := e.unrepeatable(it, now); why != "" {
+		e.park(ln, it, hold{reason: schemas.ReasonUnknown, detail: why, op: it.op})
+		return false
+	}
 	// Where a repetition is not harmless, and where a later event may make the call pointless, it must be known after a
 	// crash that a call was made.
 	if durable := id.None || id.Probe != "" || len(d.Route.SupersededBy) > 0; durable && !it.intent {
-		op := rules.OperationOf(ln.part.store.Entry(ln.key), it.op)
-		if op != nil && op.State == schemas.OpIntent && op.EventID == it.env.ID {
-			it.intent, it.called, it.unknown = true, true, true // of a life before this one
-		} else {
-			e.intend(ln, it)
-		}
+		e.intend(ln, it)
 	}
-	if it.unknown && id.None {
-		e.park(ln, it, hold{reason: schemas.ReasonUnknown, detail: "a call was made and its effect is unknown; " + e.in.Name + " cannot be asked and would do it again", op: it.op})
-		e.step(ln)
-		return
+	if wait := it.askAfter.Sub(now); it.unknown && id.Probe != "" && wait > 0 {
+		e.later(ln, it, wait) // the call may still be on its way: what is not there yet may come
+		return true
 	}
 	if ln.commit > e.committed || ln.asked {
-		return // onCommit goes on
+		return true // onCommit goes on
 	}
 	ln.asked = true
 	e.ready = append(e.ready, ln)
+	return true
+}
+
+// unrepeatable says why a call of unknown effect may not be made again; empty when it may, or when there was none.
+func (e *engine) unrepeatable(it *item, now time.Time) string {
+	id := e.in.Idempotency
+	switch {
+	case it.unknown && id.None:
+		return "a call was made and its effect is unknown; " + e.in.Name + " cannot be asked and would do it again"
+	case it.unknown && id.Key != "" && id.Remembers > 0 && now.Sub(it.calledAt) >= id.Remembers.D():
+		return fmt.Sprintf("a call was made at %s and its effect is unknown; %s forgets keys after %s and would do it again", it.calledAt.UTC().Format(time.RFC3339), e.in.Name, id.Remembers.D())
+	}
+	return ""
 }
 
 // intend writes the operation's intent; the call waits for the transaction that carries it.
 func (e *engine) intend(ln *lane, it *item) {
 	entry := *ln.part.store.Entry(ln.key)
-	setOperation(&entry, schemas.Operation{Name: it.op, State: schemas.OpIntent, EventID: it.env.ID, Key: it.key, At: e.Now()})
+	setIntent(&entry, it, e.Now())
 	e.put(ln, &entry)
 	it.intent = true
 }
@@ -58,8 +71,9 @@ func (e *engine) call(ln *lane, it *item, d rules.Decision) {
 	ln.busy = true
 	ln.part.calls++
 	e.inFlight++
+	epoch, life := e.gate.epoch, ln.part.ctx
 	go func() {
-		ctx, cancel := context.WithTimeout(ln.part.ctx, e.in.Timeout.D())
+		ctx, cancel := context.WithTimeout(life, e.in.Timeout.D())
 		defer cancel()
 		var res deliver.Result
 		if probe {
@@ -67,8 +81,22 @@ func (e *engine) call(ln *lane, it *item, d rules.Decision) {
 		} else {
 			res = e.kinds.Deliver(ctx, req)
 		}
-		e.send(evResult{ln, it, res, probe})
+		e.send(evResult{ln, it, res, probe, epoch})
 	}()
+}
+
+// cutCalls ends the calls of a worker that heard nothing from its group for a whole session: its partitions are another's
+// by now, who makes the same calls.
+func (e *engine) cutCalls() {
+	if e.lease.left() > -e.Session/4 {
+		return
+	}
+	for _, p := range e.parts {
+		if p.calls > 0 {
+			p.cancel()
+			p.ctx, p.cancel = context.WithCancel(e.ctx)
+		}
+	}
 }
 
 // result takes note of an attempt and decides what follows.
@@ -76,7 +104,7 @@ func (e *engine) result(ev evResult) {
 	ln, it, res, now := ev.ln, ev.it, ev.res, e.Now()
 	ln.busy = false
 	ln.part.calls--
-	e.gate.leave(now, res)
+	e.gate.leave(now, ev.epoch, res)
 	e.Metrics.attempts.WithLabelValues(e.in.Name, string(res.Class)).Inc()
 	e.Metrics.took.WithLabelValues(e.in.Name).Observe(res.Took.Seconds())
 	if !e.holds(ln, it) {
@@ -95,6 +123,7 @@ func (e *engine) result(ev evResult) {
 	case deliver.Rejected:
 		e.rejected(ln, it, res)
 	case deliver.Contract:
+		it.uncertain(now.Add(-res.Took)) // an answer that nobody understands may well mean yes
 		e.park(ln, it, hold{reason: schemas.ReasonContract, detail: fmt.Sprintf("answered %d, which %s does not declare: %s", res.Status, e.in.Mark, res.Detail), op: it.op})
 	case deliver.Unmappable:
 		e.park(ln, it, hold{reason: schemas.ReasonMapping, detail: res.Detail, op: it.op})
@@ -102,11 +131,12 @@ func (e *engine) result(ev evResult) {
 		// The gate is shut now; the event stands in line until somebody mends the key.
 		e.log.Error("credentials are refused: calls stop until they work", "team", e.in.Team, "status", res.Status)
 	case deliver.Unknown:
-		it.called, it.unknown = true, true
+		it.uncertain(now.Add(-res.Took))
+		it.unknown, it.askAfter = true, now.Add(e.in.Timeout.D()-res.Took)
 		e.again(ln, it, res)
 	case deliver.Retry:
 		if ev.probe {
-			it.unknown, it.called = false, false // asked: it is not there
+			it.unknown, it.called, it.calledAt = false, false, time.Time{} // asked: it is not there
 		}
 		e.again(ln, it, res)
 	}
@@ -140,8 +170,23 @@ func (e *engine) again(ln *lane, it *item, res deliver.Result) {
 		e.park(ln, it, hold{reason: reason, detail: fmt.Sprintf("%d attempts in %s, the last: %s", it.tries, used.Round(time.Second), res.Detail), op: it.op})
 		return
 	}
-	ceiling := min(e.in.Retry.Max.D(), e.in.Retry.Initial.D()<<min(it.tries-1, 20))
-	e.later(ln, it, max(time.Duration(rand.Int64N(int64(ceiling)+1)), res.RetryAfter))
+	e.later(ln, it, max(backoff(e.in.Retry, it.tries), res.RetryAfter))
+}
+
+// backoff is the wait after so many attempts: full jitter under a ceiling that doubles.
+func backoff(r topology.Retry, tries int) time.Duration {
+	ceiling := r.Initial.D()
+	for ; tries > 1 && ceiling < r.Max.D(); tries-- {
+		ceiling *= 2
+	}
+	return time.Duration(rand.Int64N(int64(max(0, min(ceiling, r.Max.D()))) + 1))
+}
+
+// uncertain notes that an attempt may have had an effect.
+func (it *item) uncertain(at time.Time) {
+	if it.called = true; it.calledAt.IsZero() {
+		it.calledAt = at
+	}
 }
 
 // note keeps the first attempt and the latest ones.
@@ -152,14 +197,17 @@ func (it *item) note(a schemas.Attempt) {
 	it.attempts = append(it.attempts, a)
 }
 
-// setOperation replaces the operation of that name in an entry.
-func setOperation(entry *schemas.LedgerEntry, op schemas.Operation) {
-	ops := slices.Clone(entry.Operations)
-	i := slices.IndexFunc(ops, func(o schemas.Operation) bool { return o.Name == op.Name })
-	if i < 0 {
-		ops = append(ops, op)
-	} else {
-		ops[i] = op
-	}
-	entry.Operations = ops
+// setIntent adds the item's intent to an entry, beside how the operation stood before.
+func setIntent(entry *schemas.LedgerEntry, it *item, at time.Time) {
+	dropIntent(entry, it)
+	entry.Operations = append(entry.Operations, schemas.Operation{Name: it.op, State: schemas.OpIntent, EventID: it.env.ID, Key: it.key, At: at})
+}
+
+// setOperation replaces how an operation stands, and takes out the intents that this settles: the event's own, and every
+// other where the operation happens once.
+func setOperation(entry *schemas.LedgerEntry, op schemas.Operation, once bool) {
+	ops := slices.DeleteFunc(slices.Clone(entry.Operations), func(o schemas.Operation) bool {
+		return o.Name == op.Name && (o.State != schemas.OpIntent || once || o.EventID == op.EventID)
+	})
+	entry.Operations = append(ops, op)
 }

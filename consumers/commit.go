@@ -72,7 +72,7 @@ func (b *batch) drop(p *partition) {
 // commit starts the transaction of everything settled, unless one is under way. The member and generation are captured
 // first: whoever loses a partition from here on is refused by them.
 func (e *engine) commit() {
-	if e.committing != nil || e.batch.empty() {
+	if e.committing != nil || e.batch.empty() || e.broken != nil || e.void.Load() || e.Now().Before(e.commitAfter) {
 		return
 	}
 	member, generation := e.cl.GroupMetadata()
@@ -239,20 +239,14 @@ func (e *engine) onCommit(ev evCommit) error {
 	b := e.committing
 	e.committing = nil
 	if ev.err != nil {
-		e.log.Warn("a transaction was aborted and is repeated", "err", ev.err)
-		e.batch.records = append(b.records, e.batch.records...)
-		for k, ln := range b.dirty {
-			e.batch.dirty[k] = ln
-			ln.commit = e.batch.seq
-		}
-		e.batch.offsets = e.batch.offsets || b.offsets
-		for _, p := range e.lost {
-			e.batch.drop(p)
-		}
-		e.lost = nil
+		e.aborts++
+		wait := min(10*time.Millisecond<<min(e.aborts, 10), time.Second)
+		e.commitAfter = e.Now().Add(wait)
+		e.log.Warn("a transaction was aborted and is repeated", "err", ev.err, "times", e.aborts, "in", wait)
+		e.repeat(b)
 		return nil
 	}
-	e.lost = nil
+	e.aborts = 0
 	e.committed = b.seq
 	for tp, w := range b.commits {
 		if p := e.parts[tp]; p != nil {
@@ -265,4 +259,23 @@ func (e *engine) onCommit(ev evCommit) error {
 		}
 	}
 	return nil
+}
+
+// repeat puts what an aborted transaction held before what came since, less the partitions that were lost meanwhile: those
+// may be here again in a new life, which restored without it.
+func (e *engine) repeat(b *batch) {
+	var kept []pending
+	for _, r := range b.records {
+		if e.parts[r.part.tp] == r.part {
+			kept = append(kept, r)
+		}
+	}
+	e.batch.records = append(kept, e.batch.records...)
+	for k, ln := range b.dirty {
+		if e.parts[k.tp] == ln.part {
+			e.batch.dirty[k] = ln
+			ln.commit = e.batch.seq
+		}
+	}
+	e.batch.offsets = e.batch.offsets || b.offsets
 }

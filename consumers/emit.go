@@ -18,11 +18,18 @@ func (e *engine) delivered(ln *lane, it *item, kind schemas.Kind, res deliver.Re
 	now := e.Now()
 	e.lastSuccess = &now
 	route := rules.RouteOf(e.in, it.noted, it.ev)
-	setOperation(it.noted, schemas.Operation{Name: it.op, State: schemas.OpDone, EventID: it.env.ID, Key: it.key, Version: it.ev.SourceVersion, Reference: res.Reference, At: now})
+	done := schemas.Operation{Name: it.op, State: schemas.OpDone, EventID: it.env.ID, Key: it.key, Version: it.ev.SourceVersion, Reference: res.Reference, At: now}
+	if op := rules.OperationOf(it.noted, it.op); op != nil {
+		done.Version = rules.Newer(op.Version, done.Version)
+	}
+	setOperation(it.noted, done, route != nil && route.Once)
 	if route != nil && route.Undoes != "" {
-		undone := *rules.OperationOf(it.noted, route.Undoes)
+		undone := schemas.Operation{Name: route.Undoes, EventID: it.env.ID, At: now} // its own call's effect was never known
+		if op := rules.OperationOf(it.noted, route.Undoes); op != nil {
+			undone = *op
+		}
 		undone.State = schemas.OpUndone
-		setOperation(it.noted, undone)
+		setOperation(it.noted, undone, true)
 	}
 	e.finishWith(ln, it, rules.Decision{Kind: kind}, res.Reference)
 }
@@ -92,7 +99,11 @@ type hold struct {
 // park keeps the head durably, so that the lane and the offset can pass it.
 func (e *engine) park(ln *lane, it *item, h hold) {
 	entry := e.entry(ln, it)
-	dropIntent(entry, it)
+	if it.called {
+		setIntent(entry, it, it.calledAt) // what follows must know that an effect may be there
+	} else {
+		dropIntent(entry, it)
+	}
 	e.put(ln, entry)
 	w := &schemas.ParkedRecord{Integration: e.in.Name, EventID: poisonID(it), EventType: it.env.Type, Key: ln.key, Topic: ln.part.name, Partition: ln.part.tp.partition,
 		Offset: it.rec.Offset, Headers: map[string]string{}, Value: it.rec.Value, Reason: h.reason, Detail: h.detail, Needs: h.needs, Operation: h.op, Attempts: it.attempts, Since: e.Now()}
@@ -177,8 +188,10 @@ func (e *engine) put(ln *lane, entry *schemas.LedgerEntry) {
 // subject is the registry subject of a topic's values.
 func (e *engine) subject(topic string) string { return e.Topology.TopicName(topic) + "-value" }
 
-// fail ends the engine: an outcome that cannot be written must not be lost.
+// fail ends the engine before it commits anything more: an outcome that cannot be written must not be lost.
 func (e *engine) fail(err error) {
 	e.log.Error("a record cannot be encoded", "err", err)
-	go e.send(evCommit{err: err, fatal: true})
+	if e.broken == nil {
+		e.broken = err
+	}
 }

@@ -3,6 +3,7 @@ package consumers
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -33,9 +34,12 @@ type engine struct {
 	queued      int  // records in lanes
 	fetchPaused bool // maxQueued was reached
 	batch       *batch
-	committing  *batch       // nil when no transaction is under way
-	committed   int64        // the newest batch that is committed
-	lost        []*partition // while committing: partitions lost since
+	committing  *batch      // nil when no transaction is under way
+	committed   int64       // the newest batch that is committed
+	aborts      int         // transactions aborted since the last that was committed
+	commitAfter time.Time   // no transaction before that
+	broken      error       // why the engine must end; nothing is committed any more
+	void        atomic.Bool // a drain took too long and the partition went: nothing may be committed any more
 	topicIDs    topicIDs
 	wake        *time.Timer
 	stopping    bool
@@ -71,6 +75,7 @@ type (
 		it    *item
 		res   deliver.Result
 		probe bool
+		epoch int // of the gate when the call started
 	}
 	evTimer struct {
 		ln *lane
@@ -86,6 +91,7 @@ type (
 		err   error
 		fatal bool
 	}
+	evFatal struct{ err error }
 )
 
 func newEngine(c Config, kinds deliver.Set) *engine {
@@ -135,6 +141,7 @@ func (e *engine) loop(ctx context.Context) error {
 			}
 		case <-e.wake.C:
 		case <-tick.C:
+			e.cutCalls()
 			e.commit()
 		case <-slow.C:
 			e.expireParked()
@@ -144,6 +151,9 @@ func (e *engine) loop(ctx context.Context) error {
 		e.settleRevoked()
 		if len(e.batch.records) >= maxBatch {
 			e.commit()
+		}
+		if e.broken != nil {
+			return e.broken
 		}
 		if e.stopping && e.drained() {
 			e.report(e.Now(), true)
@@ -163,7 +173,9 @@ func (e *engine) on(ev any) error {
 		e.throttle()
 	case evAssigned:
 		for _, tp := range ev.parts {
-			e.assign(tp)
+			if err := e.assign(tp); err != nil {
+				return err
+			}
 		}
 	case evRevoked:
 		e.revoke(ev)
@@ -181,6 +193,8 @@ func (e *engine) on(ev any) error {
 		e.decoded(ev)
 	case evCommit:
 		return e.onCommit(ev)
+	case evFatal:
+		return ev.err
 	}
 	return nil
 }
@@ -193,13 +207,20 @@ func (e *engine) receive(rec *kgo.Record) {
 	}
 	p.offsets.receive(rec.Offset)
 	it := &item{rec: rec}
-	it.env, _ = schemas.EnvelopeOf(rec.Headers)
+	env, whole := schemas.EnvelopeOf(rec.Headers)
+	if it.env.TraceParent = env.TraceParent; whole {
+		it.env = env
+	}
 	key := string(rec.Key)
 	if key == "" {
 		key = string(ledger.PoisonID(rec.Topic, rec.Partition, rec.Offset)) // no order to stand behind
 	}
 	ln := p.lane(key)
-	ln.queue = append(ln.queue, it)
+	counted := it.env.Type
+	if !rules.SpeaksFor(e.Topology.Ownership, counted, it.env.System) {
+		counted = "" // what a non-owner says supersedes nothing
+	}
+	ln.push(it, counted)
 	e.queued++
 	if len(ln.queue) == 1 {
 		e.step(ln)

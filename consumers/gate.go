@@ -22,6 +22,7 @@ type gate struct {
 	why       string
 	openUntil time.Time
 	probing   bool // half open: one call is out
+	epoch     int  // counts trips: a call from before the last says nothing of how it is since
 
 	shutSince time.Time
 	shutTotal time.Duration
@@ -69,8 +70,11 @@ func (g *gate) enter(now time.Time) (wait time.Duration, ok bool) {
 	return 0, true
 }
 
-// leave takes note of how a call went.
-func (g *gate) leave(now time.Time, res deliver.Result) {
+// leave takes note of how a call went that was started in an epoch.
+func (g *gate) leave(now time.Time, epoch int, res deliver.Result) {
+	if epoch != g.epoch {
+		return // 64 calls were out when the first one tripped it: neither their failure nor their luck counts now
+	}
 	if res.Class == deliver.Unmappable {
 		g.probing = false
 		return // nothing was sent
@@ -102,7 +106,8 @@ func (g *gate) leave(now time.Time, res deliver.Result) {
 
 // trip opens the circuit.
 func (g *gate) trip(now time.Time, why string) {
-	g.state, g.why, g.probing = circuitOpen, why, false
+	g.state, g.why, g.probing, g.recent, g.next = circuitOpen, why, false, nil, 0
+	g.epoch++
 	g.openUntil = now.Add(g.in.Breaker.Open.D())
 	g.shut(now)
 }

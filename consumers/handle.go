@@ -1,6 +1,7 @@
 package consumers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,9 +48,7 @@ func (e *engine) step(ln *lane) {
 		if it.ev == nil {
 			continue // poison: parked
 		}
-		if it.noted == nil {
-			it.noted = rules.Note(e.Topology.Ownership, p.store.Entry(ln.key), it.ev)
-		}
+		e.recall(ln, it)
 		d := rules.Decide(e.in, e.Topology.Ownership, e.facts(ln, it))
 		it.withheld = d.Withheld
 		switch d.Action {
@@ -58,8 +57,33 @@ func (e *engine) step(ln *lane) {
 		case rules.Hold:
 			e.park(ln, it, hold{reason: d.Reason, detail: d.Detail, needs: d.Needs, until: d.Until, op: d.Route.Operation})
 		case rules.Call:
-			e.ask(ln, it, d)
-			return
+			if e.ask(ln, it, d) {
+				return
+			}
+		}
+	}
+}
+
+// recall notes what the event tells of its order, and finds the intent that an earlier life of the worker left: then a call
+// may have been made, and nobody knows what came of it.
+func (e *engine) recall(ln *lane, it *item) {
+	if it.noted != nil {
+		return
+	}
+	c := *ln.part.store.Entry(ln.key)
+	if it.noted = &c; it.parked == nil { // a parked one was noted when it was parked, and others have spoken since
+		it.noted = rules.Note(e.Topology.Ownership, &c, it.ev)
+	}
+	route := rules.RouteOf(e.in, it.noted, it.ev)
+	if route == nil {
+		return
+	}
+	for _, op := range it.noted.Operations {
+		if own := op.EventID == it.env.ID; op.State == schemas.OpIntent && op.Name == route.Operation && (own || route.Once) {
+			it.intent = it.intent || own
+			it.op, it.key = op.Name, op.Key
+			it.called, it.unknown, it.calledAt = true, true, op.At
+			it.askAfter = e.Now().Add(e.in.Timeout.D())
 		}
 	}
 }
@@ -69,7 +93,7 @@ func (e *engine) facts(ln *lane, it *item) rules.Facts {
 	f := rules.Facts{Event: it.ev, Entry: it.noted, Behind: ln.behind(), Attempted: it.called, Now: e.Now()}
 	for _, w := range ln.part.store.Parked(ln.key) {
 		if it.parked == nil || w.EventID != it.parked.EventID && w.Offset < it.parked.Offset {
-			f.Parked = append(f.Parked, rules.Waiting{ID: w.EventID, Reason: w.Reason})
+			f.Parked = append(f.Parked, rules.Waiting{ID: w.EventID, BusinessID: w.Headers["ce_businessid"], Reason: w.Reason})
 		}
 	}
 	return f
@@ -115,15 +139,23 @@ func (e *engine) decodedItem(ln *lane, it *item, ev *schemas.Event, err error) {
 	switch {
 	case err == nil:
 		it.ev = ev
-		if it.env.ID == "" { // written by a producer that sets no headers
-			it.env = schemas.Envelope{ID: ev.ID, Type: ev.Type, Source: ev.Source, System: ev.System, Subject: ev.Subject, BusinessID: ev.BusinessID, SourceVersion: ev.SourceVersion, Time: ev.Time}
+		// The value is the event; headers may be missing or another's.
+		it.env = schemas.Envelope{ID: ev.ID, Type: ev.Type, Source: ev.Source, System: ev.System, Subject: ev.Subject, BusinessID: ev.BusinessID, SourceVersion: ev.SourceVersion, Time: ev.Time, TraceParent: it.env.TraceParent}
+	case undecodable(err):
+		if d, done := e.known(ln, it); done {
+			e.finish(ln, it, d)
+			return
 		}
-	case errors.Is(err, schemas.ErrPoison), errors.Is(err, schemas.ErrUnknownSchema):
 		e.park(ln, it, hold{reason: schemas.ReasonPoison, detail: err.Error()})
 	default:
 		e.log.Warn("an event waits for the schema registry", "topic", it.rec.Topic, "partition", it.rec.Partition, "offset", it.rec.Offset, "err", err)
 		e.later(ln, it, time.Second)
 	}
+}
+
+// undecodable tells an event that no waiting makes readable from one whose schema the registry did not tell.
+func undecodable(err error) bool {
+	return errors.Is(err, schemas.ErrPoison) || errors.Is(err, schemas.ErrUnknownSchema)
 }
 
 // later wakes the lane after d.
@@ -134,10 +166,7 @@ func (e *engine) later(ln *lane, it *item, d time.Duration) {
 
 // pop takes the settled head out of its lane.
 func (e *engine) pop(ln *lane) {
-	it := ln.queue[0]
-	ln.queue[0] = nil
-	ln.queue = ln.queue[1:]
-	if it.parked == nil {
+	if it := ln.pop(); it.parked == nil {
 		ln.part.offsets.settle(it.rec.Offset)
 		e.queued--
 		e.throttle()
@@ -147,24 +176,35 @@ func (e *engine) pop(ln *lane) {
 // recheck puts parked events that may go on now to the front of their lane: what they needed came, or they became
 // pointless. It is called whenever the order learned something.
 func (e *engine) recheck(ln *lane) {
-	store := ln.part.store
+	store, ready := ln.part.store, []*item(nil)
 	for _, w := range store.Parked(ln.key) {
 		if w.Reason != schemas.ReasonNeeds || slices.ContainsFunc(ln.queue, func(it *item) bool { return it.parked != nil && it.parked.EventID == w.EventID }) {
 			continue
 		}
 		it := &item{parked: w, rec: parkedRecord(w, e.Topology.Prefix), attempts: w.Attempts}
 		it.env, _ = schemas.EnvelopeOf(it.rec.Headers)
-		ev, err := e.Serde.DecodeEvent(e.ctx, w.Value)
+		ev, err := e.Serde.DecodeEvent(e.ctx, w.Value) // its schema is at hand since it was parked, or restored
 		if err != nil {
 			e.log.Warn("a parked event does not decode", "event_id", w.EventID, "err", err)
 			continue
 		}
-		it.ev = ev
+		e.decodedItem(ln, it, ev, nil)
 		d := rules.Decide(e.in, e.Topology.Ownership, rules.Facts{Event: ev, Entry: store.Entry(ln.key), Behind: ln.behind(), Now: e.Now()})
 		if d.Action != rules.Hold {
-			ln.queue = slices.Insert(ln.queue, 0, it)
+			ready = append(ready, it)
 		}
 	}
+	if ready == nil {
+		return
+	}
+	// Several may be free at once: they go before the events that came later, and among each other in their order.
+	first := slices.IndexFunc(ln.queue, func(it *item) bool { return it.parked == nil })
+	if first < 0 {
+		first = len(ln.queue)
+	}
+	front := append(slices.Clone(ln.queue[:first]), ready...)
+	slices.SortStableFunc(front, func(a, b *item) int { return cmp.Compare(a.rec.Offset, b.rec.Offset) })
+	ln.queue = append(front, ln.queue[first:]...)
 }
 
 // expireParked hands what waited too long for another event to a person: the record stays, and says so.

@@ -22,6 +22,8 @@ type partition struct {
 	ctx     context.Context // of its calls; ended when the partition is lost or its drain takes too long
 	cancel  context.CancelFunc
 	revoked *drain // not nil: no new call; told when the partition is drained and dropped
+
+	committed int64 // of the group when the partition came, or where its log starts
 }
 
 // lane is the events of one order, in order; only its head is handled.
@@ -29,10 +31,11 @@ type lane struct {
 	part    *partition
 	key     string
 	queue   []*item
-	busy    bool  // a call or a decoding of the head is under way
-	waiting bool  // a timer will wake the head
-	asked   bool  // it stands in engine.ready
-	commit  int64 // the batch that must be committed before the next call; 0 for none
+	types   map[schemas.EventType]int // how many of the queue are of a type, from systems that speak for it
+	busy    bool                      // a call or a decoding of the head is under way
+	waiting bool                      // a timer will wake the head
+	asked   bool                      // it stands in engine.ready
+	commit  int64                     // the batch that must be committed before the next call; 0 for none
 }
 
 // item is an event in a lane.
@@ -40,16 +43,20 @@ type item struct {
 	rec      *kgo.Record // of the input topic, or rebuilt from parked
 	parked   *schemas.ParkedRecord
 	env      schemas.Envelope
-	ev       *schemas.Event // nil until decoded
+	counted  schemas.EventType // as which it counts in lane.types; empty when it does not
+	ev       *schemas.Event    // nil until decoded
 	noted    *schemas.LedgerEntry
 	attempts []schemas.Attempt
 	tries    int
 	first    time.Time     // of the first attempt
 	shutAt   time.Duration // gate.shutFor at the first attempt
 	key      string        // idempotency key of its calls
+	recalled bool          // the ledger was asked for an intent of an earlier life
 	intent   bool          // its intent is in the ledger
 	unknown  bool          // a call's effect is unknown: probe before repeating, where that is declared
 	called   bool          // some attempt may have had an effect
+	calledAt time.Time     // the first such attempt
+	askAfter time.Time     // before that, a probe may come before the call it asks about
 	op       string
 	withheld []string
 }
@@ -62,20 +69,46 @@ func (ln *lane) head() *item {
 	return ln.queue[0]
 }
 
-// behind lists the types that wait behind the head.
+// behind lists the types that wait behind the head. A lane may hold thousands: they are counted, not walked.
 func (ln *lane) behind() []schemas.EventType {
 	var out []schemas.EventType
-	for _, it := range ln.queue[min(1, len(ln.queue)):] {
-		out = append(out, it.env.Type)
+	for et, n := range ln.types {
+		if it := ln.head(); it != nil && it.counted == et {
+			n--
+		}
+		if n > 0 {
+			out = append(out, et)
+		}
 	}
 	return out
+}
+
+// push appends an event; counted is its type where its system speaks for that, else empty.
+func (ln *lane) push(it *item, counted schemas.EventType) {
+	ln.queue = append(ln.queue, it)
+	if it.counted = counted; counted != "" {
+		ln.types[counted]++
+	}
+}
+
+// pop takes the head out.
+func (ln *lane) pop() *item {
+	it := ln.queue[0]
+	ln.queue[0] = nil
+	ln.queue = ln.queue[1:]
+	if it.counted != "" {
+		if ln.types[it.counted]--; ln.types[it.counted] == 0 {
+			delete(ln.types, it.counted)
+		}
+	}
+	return it
 }
 
 // lane finds or makes the lane of a key.
 func (p *partition) lane(key string) *lane {
 	ln := p.lanes[key]
 	if ln == nil {
-		ln = &lane{part: p, key: key}
+		ln = &lane{part: p, key: key, types: map[schemas.EventType]int{}}
 		p.lanes[key] = ln
 	}
 	return ln

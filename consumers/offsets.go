@@ -13,6 +13,9 @@ type offsets struct {
 
 func newOffsets() *offsets { return &offsets{at: map[int64]int{}, next: -1, done: -1} }
 
+// start says where the partition stands before its first record.
+func (o *offsets) start(offset int64) { o.next, o.done = max(o.next, offset), offset }
+
 // receive adds a record that is not settled yet.
 func (o *offsets) receive(offset int64) {
 	if _, ok := o.at[offset]; ok {

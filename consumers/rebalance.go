@@ -66,6 +66,10 @@ func (e *engine) onRevoked(_ context.Context, _ *kgo.Client, parts map[string][]
 	case <-done:
 	case <-e.ctx.Done():
 	case <-time.After(2 * drainLimit):
+		// The group goes on without us, and with its next generation a commit would be taken although the partition is
+		// another's: this engine must not commit again.
+		e.void.Store(true)
+		e.send(evFatal{fmt.Errorf("revoked partitions did not drain within %s", 2*drainLimit)})
 	}
 }
 
@@ -82,9 +86,11 @@ func (e *engine) onLost(_ context.Context, _ *kgo.Client, parts map[string][]int
 }
 
 // assign restores a partition's ledger beside the loop; its records wait in their lanes until then.
-func (e *engine) assign(tp topicPartition) {
-	if e.parts[tp] != nil {
-		return
+func (e *engine) assign(tp topicPartition) error {
+	if old := e.parts[tp]; old != nil && old.revoked != nil {
+		return fmt.Errorf("partition %d of %s came back before it had drained", tp.partition, tp.topic)
+	} else if old != nil {
+		return nil
 	}
 	p := &partition{tp: tp, name: strings.TrimPrefix(tp.topic, e.Topology.Prefix), lanes: map[string]*lane{}, offsets: newOffsets()}
 	p.ctx, p.cancel = context.WithCancel(e.ctx)
@@ -94,10 +100,16 @@ func (e *engine) assign(tp topicPartition) {
 		store, err := e.restore(p)
 		e.send(evRestored{p, store, err})
 	}()
+	return nil
 }
 
 func (e *engine) restore(p *partition) (*ledger.Store, error) {
-	topics, err := kadm.NewClient(e.cl).ListTopics(p.ctx, p.tp.topic)
+	// A transaction that our predecessor of the same name left open ends by this; ledger.Fence cannot tell it from ours.
+	if _, _, err := e.cl.ProducerID(p.ctx); err != nil {
+		return nil, fmt.Errorf("producer id: %w", err)
+	}
+	adm := kadm.NewClient(e.cl)
+	topics, err := adm.ListTopics(p.ctx, p.tp.topic)
 	if err != nil {
 		return nil, err
 	}
@@ -106,9 +118,40 @@ func (e *engine) restore(p *partition) (*ledger.Store, error) {
 	}
 	id := topics[p.tp.topic].ID
 	e.topicIDs.set(p.tp.topic, id)
-	return ledger.Restore(p.ctx, ledger.Source{Options: e.Options, Group: e.Topology.Group(e.in.Name), Serde: e.Serde,
+	group := e.Topology.Group(e.in.Name)
+	store, err := ledger.Restore(p.ctx, ledger.Source{Options: e.Options, Group: group, Serde: e.Serde,
 		Ledger: e.Topology.Ledger(e.in.Name), Parked: e.Topology.Parked(e.in.Name), Topic: p.name,
 		TopicID: base64.RawURLEncoding.EncodeToString(id[:]), Partition: p.tp.partition})
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range store.ParkedKeys() {
+		for _, w := range store.Parked(key) { // the loop must not wait for the registry
+			if _, err := e.Serde.DecodeEvent(p.ctx, w.Value); err != nil && !undecodable(err) {
+				return nil, fmt.Errorf("parked event %s: %w", w.EventID, err)
+			}
+		}
+	}
+	p.committed, err = committed(p.ctx, adm, group, p.tp)
+	return store, err
+}
+
+// committed is the group's offset in a partition, or the start of its log. Every transaction carries it until a record
+// was received: one without offsets would be taken from a member that lost the partition.
+func committed(ctx context.Context, adm *kadm.Client, group string, tp topicPartition) (int64, error) {
+	offsets, err := adm.FetchOffsetsForTopics(ctx, group, tp.topic)
+	if err != nil {
+		return 0, fmt.Errorf("committed offset of %s/%d: %w", tp.topic, tp.partition, err)
+	}
+	if o, ok := offsets.Lookup(tp.topic, tp.partition); ok && o.Err == nil && o.At >= 0 {
+		return o.At, nil
+	}
+	starts, err := adm.ListStartOffsets(ctx, tp.topic)
+	if err != nil {
+		return 0, fmt.Errorf("start of %s/%d: %w", tp.topic, tp.partition, err)
+	}
+	start, _ := starts.Lookup(tp.topic, tp.partition)
+	return start.Offset, start.Err
 }
 
 // restored starts a partition.
@@ -122,6 +165,7 @@ func (e *engine) restored(ev evRestored) error {
 		return ev.err
 	}
 	p.store = ev.store
+	p.offsets.start(p.committed)
 	for _, key := range p.store.ParkedKeys() {
 		e.recheck(p.lane(key))
 	}
@@ -143,9 +187,6 @@ func (e *engine) revoke(ev evRevoked) {
 			p.cancel()
 			e.remove(p)
 			e.batch.drop(p)
-			if e.committing != nil {
-				e.lost = append(e.lost, p) // should its transaction be aborted, it is not repeated for this one
-			}
 		default:
 			d.left++
 			p.revoked = d

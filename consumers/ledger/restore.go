@@ -109,16 +109,21 @@ func unread(ctx context.Context, cl *kgo.Client, src Source) (map[string]int64, 
 // apply takes one record of either topic into the store. Records of other event topics that share the partition are not its.
 func (s *Store) apply(ctx context.Context, src Source, rec *kgo.Record) error {
 	if rec.Topic == src.Ledger {
+		key, ours := strings.CutPrefix(string(rec.Key), EntryKey(s.topic, ""))
 		if rec.Value == nil {
-			return nil // an erased key: its entry, if any, was older and is gone by compaction too
+			if ours {
+				delete(s.entries, key) // erased
+			}
+			return nil
 		}
 		e, err := src.Serde.DecodeLedgerEntry(ctx, rec.Value)
 		if err != nil {
 			return fmt.Errorf("restore %s/%d offset %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
 		}
-		if e.Topic != s.topic {
+		if e.Topic != s.topic || !ours {
 			return nil
 		}
+		e.Key = key // the value's copy is text, and a key may be any bytes
 		if e.TopicID != s.topicID {
 			e.TopicID, e.Settled = s.topicID, -1 // the event topic was made anew: its offsets say nothing, its event ids do
 		}
@@ -141,13 +146,8 @@ func (s *Store) apply(ctx context.Context, src Source, rec *kgo.Record) error {
 
 // forget takes out the parked event with a record key, as its tombstone asks.
 func (s *Store) forget(recordKey string) {
-	for key, list := range s.parked {
-		for _, p := range list {
-			if ParkedKey(s.topic, p.Key, p.EventID) == recordKey {
-				s.Unpark(key, p.EventID)
-				return
-			}
-		}
+	if p := s.refs[recordKey]; p != nil {
+		s.Unpark(p.Key, p.EventID)
 	}
 }
 
@@ -161,13 +161,16 @@ func Fence(ctx context.Context, cl *kgo.Client, group string, partition int32, t
 	if err != nil {
 		return fmt.Errorf("list transactions: %w", err)
 	}
-	ids := open.TransactionalIDs()
-	if len(ids) == 0 {
+	ids := slices.DeleteFunc(open.TransactionalIDs(), func(id string) bool { return !strings.HasPrefix(id, group+"/") })
+	if len(ids) == 0 { // others' transactions hold no reader of our topics, and are not ours to look at
 		return nil
 	}
 	groups, err := adm.DescribeGroups(ctx, group)
 	if err != nil {
 		return fmt.Errorf("describe group %s: %w", group, err)
+	}
+	if err := groups[group].Err; err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return fmt.Errorf("describe group %s: %w", group, err) // who lives is not known: nobody's transaction is ended
 	}
 	alive := map[string]bool{}
 	for _, m := range groups[group].Members {
@@ -178,8 +181,7 @@ func Fence(ctx context.Context, cl *kgo.Client, group string, partition int32, t
 		return fmt.Errorf("describe transactions: %w", err)
 	}
 	for _, tx := range described.Sorted() {
-		dead := strings.HasPrefix(tx.TxnID, group+"/") && !alive[tx.TxnID]
-		if !dead || !slices.ContainsFunc(topics, func(t string) bool { return tx.Topics.Lookup(t, partition) }) {
+		if alive[tx.TxnID] || !slices.ContainsFunc(topics, func(t string) bool { return tx.Topics.Lookup(t, partition) }) {
 			continue
 		}
 		if err := abort(ctx, cl, tx.TxnID); err != nil {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,12 +17,12 @@ type Store struct {
 	topicID string
 	entries map[string]*schemas.LedgerEntry
 	parked  map[string][]*schemas.ParkedRecord // by key, by offset
-	count   int
+	refs    map[string]*schemas.ParkedRecord   // by record key
 }
 
 // NewStore is an empty Store for a partition of an event topic; topicID is Kafka's id of that topic.
 func NewStore(topic, topicID string) *Store {
-	return &Store{topic: topic, topicID: topicID, entries: map[string]*schemas.LedgerEntry{}, parked: map[string][]*schemas.ParkedRecord{}}
+	return &Store{topic: topic, topicID: topicID, entries: map[string]*schemas.LedgerEntry{}, parked: map[string][]*schemas.ParkedRecord{}, refs: map[string]*schemas.ParkedRecord{}}
 }
 
 // Entry is what is known of a key; never nil, and not to be written to: Put a changed copy.
@@ -55,33 +56,30 @@ func (s *Store) ParkedKeys() []string {
 }
 
 // ParkedCount is how many events wait.
-func (s *Store) ParkedCount() int { return s.count }
+func (s *Store) ParkedCount() int { return len(s.refs) }
 
 // Len is how many keys the store knows.
 func (s *Store) Len() int { return len(s.entries) }
 
 // Park adds a parked event or replaces the one with its id.
 func (s *Store) Park(p *schemas.ParkedRecord) {
-	list := s.parked[p.Key]
-	for i := range list {
-		if list[i].EventID == p.EventID {
-			list[i] = p
-			return
-		}
+	s.refs[ParkedKey(s.topic, p.Key, p.EventID)] = p
+	list := slices.Clone(s.parked[p.Key])
+	if i := slices.IndexFunc(list, func(o *schemas.ParkedRecord) bool { return o.EventID == p.EventID }); i >= 0 {
+		list = slices.Delete(list, i, i+1)
 	}
 	list = append(list, p)
-	slices.SortStableFunc(list, func(a, b *schemas.ParkedRecord) int { return int(a.Offset - b.Offset) })
+	slices.SortStableFunc(list, func(a, b *schemas.ParkedRecord) int { return cmp.Compare(a.Offset, b.Offset) })
 	s.parked[p.Key] = list
-	s.count++
 }
 
 // Unpark takes a parked event out.
 func (s *Store) Unpark(key string, id schemas.EventID) {
+	delete(s.refs, ParkedKey(s.topic, key, id))
 	list := s.parked[key]
 	for i := range list {
 		if list[i].EventID == id {
-			list = slices.Delete(list, i, i+1)
-			s.count--
+			list = slices.Delete(slices.Clone(list), i, i+1) // whoever ranges over Parked keeps what it had
 			break
 		}
 	}

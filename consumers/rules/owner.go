@@ -42,10 +42,16 @@ var principal = map[schemas.EventType]schemas.Field{
 	schemas.InventoryLevelSet:    "inventory.available",
 }
 
-// speaksFor tells whether the event's system is the one whose word on such an event counts.
-func speaksFor(own map[schemas.Field]topology.Owner, ev *schemas.Event) bool {
-	field, ok := principal[ev.Type]
-	return !ok || own[field].Owner == ev.System
+// SpeaksFor tells whether a system is the one whose word on events of a type counts. Types that carry a whole state are
+// anybody's: their fields are judged one by one.
+func SpeaksFor(own map[schemas.Field]topology.Owner, et schemas.EventType, system schemas.System) bool {
+	field, ok := principal[et]
+	return !ok || own[field].Owner == system
+}
+
+// ownsAny tells whether the event says a field that its system owns.
+func ownsAny(own map[schemas.Field]topology.Owner, ev *schemas.Event) bool {
+	return slices.ContainsFunc(schemas.FieldsOf(ev), func(v schemas.FieldValue) bool { return own[v.Field].Owner == ev.System })
 }
 
 // owned is the event less what its system may not write into the downstream: fields it does not own, fields without an
@@ -70,21 +76,27 @@ func owned(in *topology.Integration, own map[schemas.Field]topology.Owner, ev *s
 // order's total, a refund's amount. It is what prerequisites and full refunds are judged by.
 func Note(own map[schemas.Field]topology.Owner, entry *schemas.LedgerEntry, ev *schemas.Event) *schemas.LedgerEntry {
 	c := *entry
-	if !speaksFor(own, ev) {
+	if !SpeaksFor(own, ev.Type, ev.System) {
 		return &c
 	}
-	if _, ok := principal[ev.Type]; ok && !slices.Contains(c.Seen, ev.Type) {
+	if _, ok := principal[ev.Type]; (ok || ownsAny(own, ev)) && !slices.Contains(c.Seen, ev.Type) {
 		c.Seen = append(slices.Clone(c.Seen), ev.Type)
 	}
 	if ev.Order != nil && ev.Order.Total != nil && own["order.total"].Owner == ev.System {
-		c.OrderTotal = ev.Order.Total
+		if cmp, ok := CompareVersions(ev.SourceVersion, c.TotalVersion); !ok || cmp >= 0 {
+			c.OrderTotal, c.TotalVersion = ev.Order.Total, ev.SourceVersion
+		}
 	}
 	if ev.Type == schemas.RefundSucceeded && ev.Refund != nil && ev.Refund.Amount != nil && own["refund.amount"].Owner == ev.System {
 		refunds := make(map[string]string, len(c.Refunds)+1)
 		for k, v := range c.Refunds {
 			refunds[k] = v
 		}
-		refunds[ev.Refund.ID] = ev.Refund.Amount.String()
+		id := ev.Refund.ID
+		if id == "" {
+			id = string(ev.ID) // two refunds without an id are two
+		}
+		refunds[id] = ev.Refund.Amount.String()
 		c.Refunds = refunds
 	}
 	return &c

@@ -24,10 +24,11 @@ const (
 // String is the word of the trace.
 func (a Action) String() string { return [...]string{"finish", "hold", "call"}[a] }
 
-// Waiting is an event of the same order that is parked, or stands before this one.
+// Waiting is an event of the same order that is parked.
 type Waiting struct {
-	ID     schemas.EventID
-	Reason schemas.Reason
+	ID         schemas.EventID
+	BusinessID string // empty when not known
+	Reason     schemas.Reason
 }
 
 // Facts is everything a decision rests on.
@@ -35,8 +36,8 @@ type Facts struct {
 	Event  *schemas.Event
 	Entry  *schemas.LedgerEntry // after Note; never nil
 	Parked []Waiting            // earlier events of the order that are parked
-	Behind []schemas.EventType  // types of the order's events that wait behind this one
-	// Attempted true: a call was made whose effect is not known to be absent, so it may not be superseded.
+	Behind []schemas.EventType  // types of the order's events that wait behind this one, from systems that speak for them
+	// Attempted true: a call was made whose effect is not known to be absent, so it may be neither superseded nor expired.
 	Attempted bool
 	Now       time.Time
 }
@@ -64,7 +65,7 @@ func Decide(in *topology.Integration, own map[schemas.Field]topology.Owner, f Fa
 	if !slices.Contains(in.Subscribes(), ev.Type) {
 		return finish(schemas.Withheld, schemas.ReasonNotSubscribed, "%s does not act on %s", in.Name, ev.Type)
 	}
-	if !speaksFor(own, ev) {
+	if !SpeaksFor(own, ev.Type, ev.System) {
 		return finish(schemas.Withheld, schemas.ReasonNotOwner, "%s is not %s's to say", ev.Type, ev.System)
 	}
 	kept, withheld := owned(in, own, ev)
@@ -91,11 +92,11 @@ func decideRoute(in *topology.Integration, route *topology.Route, f Facts) Decis
 	if max := in.ExpiresAfter.D(); max > 0 && f.Now.Sub(ev.Time) > max && !f.Attempted {
 		return finish(schemas.Expired, schemas.ReasonTooOld, "%s old, and of no use after %s", f.Now.Sub(ev.Time).Round(time.Second), max)
 	}
-	if route.Undoes != "" && !madeEffect(f.Entry, route.Undoes) {
+	if route.Undoes != "" && !mayHaveEffect(f.Entry, route.Undoes) {
 		return finish(schemas.Withheld, schemas.ReasonNothingToUndo, "%s was not made for this order", route.Undoes)
 	}
 	op := OperationOf(f.Entry, route.Operation)
-	if route.Once && op != nil && op.State != schemas.OpIntent {
+	if route.Once && op != nil {
 		return finish(schemas.Duplicate, schemas.ReasonOnce, "%s was made for this order by event %s", route.Operation, op.EventID)
 	}
 	if !route.Each && op != nil && op.State == schemas.OpDone && stateful(ev.Type) {
@@ -132,8 +133,14 @@ func dedup(in *topology.Integration, f Facts) (Decision, bool) {
 		}
 	}
 	for _, w := range f.Parked {
+		if w.Reason == schemas.ReasonPoison {
+			continue // bytes that nobody could read are not this event, whatever their headers say
+		}
 		if w.ID == ev.ID {
 			return finish(schemas.Duplicate, schemas.ReasonSameEvent, "%s has it parked: %s", in.Name, w.Reason), true
+		}
+		if w.BusinessID != "" && w.BusinessID == ev.BusinessID {
+			return finish(schemas.Duplicate, schemas.ReasonSameBusiness, "the same fact as event %s, which %s has parked: %s", w.ID, in.Name, w.Reason), true
 		}
 	}
 	return Decision{}, false
@@ -183,16 +190,27 @@ func superseding(route *topology.Route, f Facts) (schemas.EventType, bool) {
 	return "", false
 }
 
-// madeEffect tells whether the operation's effect stands in the downstream.
-func madeEffect(entry *schemas.LedgerEntry, operation string) bool {
+// mayHaveEffect tells whether the operation's effect stands in the downstream, or may stand there: a call was made, and
+// what became of it is not known.
+func mayHaveEffect(entry *schemas.LedgerEntry, operation string) bool {
 	op := OperationOf(entry, operation)
-	return op != nil && op.State == schemas.OpDone
+	return op != nil && op.State == schemas.OpDone || IntentOf(entry, operation) != nil
 }
 
-// OperationOf is what the ledger knows of an operation; nil when nothing.
+// OperationOf is how an operation stands: done or undone; nil when it was never made.
 func OperationOf(entry *schemas.LedgerEntry, name string) *schemas.Operation {
+	return find(entry, func(op *schemas.Operation) bool { return op.Name == name && op.State != schemas.OpIntent })
+}
+
+// IntentOf is an operation that is under way, or was when its worker died, or ended with an effect that nobody knows; nil
+// when there is none. The entry keeps it beside how the operation stood before.
+func IntentOf(entry *schemas.LedgerEntry, name string) *schemas.Operation {
+	return find(entry, func(op *schemas.Operation) bool { return op.Name == name && op.State == schemas.OpIntent })
+}
+
+func find(entry *schemas.LedgerEntry, is func(*schemas.Operation) bool) *schemas.Operation {
 	for i := range entry.Operations {
-		if entry.Operations[i].Name == name {
+		if is(&entry.Operations[i]) {
 			return &entry.Operations[i]
 		}
 	}

@@ -17,14 +17,34 @@ func CompareVersions(a, b string) (cmp int, ok bool) {
 	}
 	if ta, err := time.Parse(time.RFC3339Nano, a); err == nil {
 		tb, err := time.Parse(time.RFC3339Nano, b)
-		return ta.Compare(tb), err == nil
+		if err != nil {
+			return 0, false
+		}
+		return ta.Compare(tb), true
 	}
-	da, errA := decimal.NewFromString(a)
-	db, errB := decimal.NewFromString(b)
-	if errA != nil || errB != nil {
+	da, okA := number(a)
+	db, okB := number(b)
+	if !okA || !okB {
 		return 0, false
 	}
 	return da.Cmp(db), true
+}
+
+// number reads plain digits. Exponents are refused: comparing 1e999999999 would write it out.
+func number(s string) (decimal.Decimal, bool) {
+	if strings.ContainsAny(s, "eE") {
+		return decimal.Zero, false
+	}
+	d, err := decimal.NewFromString(s)
+	return d, err == nil
+}
+
+// Newer is the newer of two source versions; b where they cannot be compared, and a where b is empty.
+func Newer(a, b string) string {
+	if cmp, ok := CompareVersions(a, b); b == "" || ok && cmp > 0 {
+		return a
+	}
+	return b
 }
 
 // stateful tells whether events of the type carry a whole state of their subject, so that an older one is worthless after a
