@@ -18,16 +18,22 @@ import (
 // only on a topology that cannot run.
 func Run(ctx context.Context, c Config) error {
 	c = c.withDefaults()
-	log := c.Logger.With("integration", c.Integration.Name)
 	kinds, err := deliver.New(c.Integration)
 	if err != nil {
 		return fmt.Errorf("worker %s: %w", c.Integration.Name, err)
 	}
+	run(ctx, c, kinds)
+	return nil
+}
+
+// run lives one engine after the other until ctx ends.
+func run(ctx context.Context, c Config, kinds deliver.Set) {
+	log := c.Logger.With("integration", c.Integration.Name)
 	for backoff := 100 * time.Millisecond; ; backoff = min(2*backoff, 5*time.Second) {
 		started := c.Now()
 		err := runEngine(ctx, c, kinds)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		if c.Now().Sub(started) > time.Minute {
 			backoff = 100 * time.Millisecond
@@ -36,7 +42,7 @@ func Run(ctx context.Context, c Config) error {
 		log.Warn("worker restarts", "err", err, "in", backoff)
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-time.After(backoff):
 		}
 	}

@@ -210,7 +210,7 @@ func (l *loader) route(file string, in *Integration, i int) {
 	for j := range in.Deliver {
 		if o := &in.Deliver[j]; j != i {
 			for _, et := range r.On {
-				if slices.Contains(o.On, et) {
+				if slices.Contains(o.On, et) || et == RefundFull && slices.Contains(o.On, schemas.RefundSucceeded) {
 					l.at(file, at+".on", "two routes act on %s: one event is one call", et)
 				}
 			}

@@ -26,9 +26,10 @@ type fileKind struct {
 
 // sheet is one open file.
 type sheet struct {
-	mu   sync.Mutex
-	f    *os.File
-	keys map[string]bool
+	mu     sync.Mutex
+	f      *os.File
+	keys   map[string]bool
+	closed bool
 }
 
 // maxSheets is how many files are kept open: the days that late events still reach, times a process's partitions.
@@ -43,8 +44,7 @@ func (k *fileKind) Probe(context.Context, Request) Result {
 
 // Deliver appends the row and syncs it to disk.
 func (k *fileKind) Deliver(_ context.Context, r Request) Result {
-	view := topology.View(r.Event, r.Key)
-	members, err := r.Route.Body.Eval(view)
+	members, err := requestMembers(r.Route, topology.View(r.Event, r.Key))
 	if err != nil {
 		return Result{Class: Unmappable, Detail: err.Error()}
 	}
@@ -59,6 +59,8 @@ func (k *fileKind) Deliver(_ context.Context, r Request) Result {
 	path := filepath.Join(r.Route.File.Dir, r.Event.Time.UTC().Format("2006-01-02"), fmt.Sprintf("%s-%d.csv", r.Topic, r.Partition))
 	known, err := k.append(path, header, row)
 	switch {
+	case errors.Is(err, errNotOpen):
+		return Result{Class: Retry, Detail: excerpt(err.Error())}
 	case err != nil:
 		return Result{Class: Unknown, Detail: excerpt(err.Error())}
 	case known:
@@ -67,19 +69,25 @@ func (k *fileKind) Deliver(_ context.Context, r Request) Result {
 	return Result{Class: Delivered, Reference: filepath.Base(path)}
 }
 
+// errNotOpen tells that nothing was written.
+var errNotOpen = errors.New("not open")
+
 // append writes the row unless the file has its key.
 func (k *fileKind) append(path string, header, row []string) (known bool, err error) {
 	s, err := k.open(path, header)
 	if err != nil {
-		return false, err
+		return false, fmt.Errorf("%w: %w", errNotOpen, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed { // by one who needed the place, since we opened it
+		return false, fmt.Errorf("%w: %s was closed for another", errNotOpen, filepath.Base(path))
+	}
 	if s.keys[row[0]] {
 		return true, nil
 	}
 	if err := s.write(row); err != nil {
-		k.drop(path) // what the disk holds is not known: the next attempt reads it again
+		k.drop(path, s) // what the disk holds is not known: the next attempt reads it again
 		return false, fmt.Errorf("append to %s: %w", filepath.Base(path), err)
 	}
 	s.keys[row[0]] = true
@@ -100,12 +108,13 @@ func (s *sheet) write(row []string) error {
 	return s.f.Sync()
 }
 
-// drop closes and forgets a file.
-func (k *fileKind) drop(path string) {
+// drop closes and forgets a file whose lock the caller holds.
+func (k *fileKind) drop(path string, s *sheet) {
+	s.f.Close()
+	s.closed = true
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if s := k.files[path]; s != nil {
-		s.f.Close()
+	if k.files[path] == s {
 		delete(k.files, path)
 	}
 }
@@ -121,6 +130,7 @@ func (k *fileKind) open(path string, header []string) (*sheet, error) {
 		for other, s := range k.files {
 			if s.mu.TryLock() {
 				s.f.Close()
+				s.closed = true
 				delete(k.files, other)
 				s.mu.Unlock()
 				break
@@ -130,7 +140,8 @@ func (k *fileKind) open(path string, header []string) (*sheet, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	// O_APPEND: a writer that lost the partition and does not know it yet must not write over its successor's rows.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +156,7 @@ func (k *fileKind) open(path string, header []string) (*sheet, error) {
 	return s, nil
 }
 
-// begin writes the header of an empty file and makes the file's name durable.
+// begin writes the header of an empty file and makes the names of the file and of its day durable.
 func (s *sheet) begin(header []string) error {
 	if err := s.f.Truncate(0); err != nil {
 		return err
@@ -156,7 +167,12 @@ func (s *sheet) begin(header []string) error {
 	if err := s.write(header); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(s.f.Name()))
+	day := filepath.Dir(s.f.Name())
+	return errors.Join(syncDir(day), syncDir(filepath.Dir(day)))
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
 	if err != nil {
 		return err
 	}

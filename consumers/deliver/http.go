@@ -4,14 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,10 +28,12 @@ type httpKind struct {
 	probe  *topology.Template
 	method string
 	urls   sync.Map // route's url text to *topology.Template
+	mask   *strings.Replacer
 }
 
 func newHTTP(in *topology.Integration) (*httpKind, error) {
 	transport := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment, // many a company lets nothing out but by its proxy; loopback is never proxied
 		DialContext:         (&net.Dialer{Timeout: in.Timeout.D(), KeepAlive: 30 * time.Second}).DialContext,
 		MaxIdleConnsPerHost: max(in.InFlight, 2), // the default of 2 would reopen a connection for most calls
 		IdleConnTimeout:     90 * time.Second,
@@ -46,6 +45,7 @@ func newHTTP(in *topology.Integration) (*httpKind, error) {
 		// A redirect is an answer outside the contract: following it would carry the credentials elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+	k.mask = strings.NewReplacer(secrets(in)...)
 	if in.Idempotency.Probe != "" {
 		method, address, _ := strings.Cut(in.Idempotency.Probe, " ")
 		t, err := topology.ParseTemplate(address)
@@ -117,8 +117,17 @@ func (k *httpKind) address(text string, view map[string]any) (string, error) {
 	return t.(*topology.Template).Eval(view)
 }
 
-// requestBody evaluates the mapping and checks its required members.
+// requestBody is the JSON of the mapping.
 func requestBody(route *topology.Route, view map[string]any) ([]byte, error) {
+	members, err := requestMembers(route, view)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(members)
+}
+
+// requestMembers evaluates the mapping and checks its required members.
+func requestMembers(route *topology.Route, view map[string]any) (map[string]any, error) {
 	members, err := route.Body.Eval(view)
 	if err != nil {
 		return nil, err
@@ -128,7 +137,7 @@ func requestBody(route *topology.Route, view map[string]any) ([]byte, error) {
 			return nil, fmt.Errorf("required member %q is empty for this event", name)
 		}
 	}
-	return json.Marshal(members)
+	return members, nil
 }
 
 func (k *httpKind) headers(req *http.Request, r Request) {
@@ -160,107 +169,14 @@ func (k *httpKind) do(req *http.Request, route *topology.Route) Result {
 	trace := &httptrace.ClientTrace{WroteHeaderField: func(string, []string) { sent.Store(true) }, WroteHeaders: func() { sent.Store(true) }}
 	resp, err := k.client.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
-		return transportResult(err, sent.Load())
+		return k.transportResult(err, sent.Load())
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	res := Result{Status: resp.StatusCode, Class: k.class(resp.StatusCode, route), Detail: excerpt(string(body)), RetryAfter: retryAfter(resp.Header, time.Now())}
+	res := Result{Status: resp.StatusCode, Class: k.class(resp.StatusCode, route), Detail: excerpt(k.mask.Replace(string(body))), RetryAfter: retryAfter(resp.Header, time.Now())}
 	if err == nil && (res.Class == Delivered || res.Class == AlreadyDone) {
 		res.Reference = reference(body, route.Answers.Reference)
 		res.Detail = ""
 	}
 	return res
-}
-
-// class says what a status means for a route.
-func (k *httpKind) class(status int, route *topology.Route) Class {
-	a := route.Answers
-	switch {
-	case slices.Contains(a.Delivered, status):
-		return Delivered
-	case slices.Contains(a.AlreadyDone, status):
-		return AlreadyDone
-	case slices.Contains(a.Rejected, status):
-		return Rejected
-	case slices.Contains(a.Retry, status):
-		return Retry
-	}
-	switch status { // what HTTP itself says: RFC 9110, RFC 6585, RFC 8470
-	case 401, 403:
-		return Credentials
-	case 408, 425, 429, 503:
-		return Retry
-	case 500, 502, 504:
-		return Unknown
-	}
-	return Contract
-}
-
-// transportResult classes a call that got no answer. Nothing was done if not a header was written.
-func transportResult(err error, sent bool) Result {
-	var urlErr *url.Error
-	if errors.As(err, &urlErr) {
-		err = urlErr.Err // without the address, which may carry ids
-	}
-	class := Unknown
-	if !sent {
-		class = Retry
-	}
-	text := err.Error()
-	if errors.Is(err, context.DeadlineExceeded) {
-		text = "no answer within the timeout"
-	}
-	return Result{Class: class, Detail: excerpt(text)}
-}
-
-// reference finds the downstream's id in its JSON answer by a dotted path; empty when it is not there.
-func reference(body []byte, path string) string {
-	if path == "" {
-		return ""
-	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	var v any
-	if dec.Decode(&v) != nil {
-		return ""
-	}
-	for _, key := range strings.Split(path, ".") {
-		m, ok := v.(map[string]any)
-		if !ok {
-			return ""
-		}
-		v = m[key]
-	}
-	switch t := v.(type) {
-	case string:
-		return t
-	case json.Number:
-		return t.String()
-	}
-	return ""
-}
-
-// retryAfter reads Retry-After as seconds or as a date, and ShipBob's x-retry-after; 0 when there is none. A day is the most
-// that is believed.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	v := h.Get("Retry-After")
-	if v == "" {
-		v = h.Get("X-Retry-After")
-	}
-	d := time.Duration(0)
-	if secs, err := strconv.ParseInt(strings.TrimSpace(v), 10, 32); err == nil {
-		d = time.Duration(secs) * time.Second
-	} else if at, err := http.ParseTime(v); err == nil {
-		d = at.Sub(now)
-	}
-	return min(max(d, 0), 24*time.Hour)
-}
-
-// excerpt is the first 300 bytes of a text on one line.
-func excerpt(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > 300 {
-		s = strings.ToValidUTF8(s[:300], "") + "..."
-	}
-	return s
 }

@@ -1,0 +1,142 @@
+package deliver
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// class says what a status means for a route.
+func (k *httpKind) class(status int, route *topology.Route) Class {
+	a := route.Answers
+	switch {
+	case slices.Contains(a.Delivered, status):
+		return Delivered
+	case slices.Contains(a.AlreadyDone, status):
+		return AlreadyDone
+	case slices.Contains(a.Rejected, status):
+		return Rejected
+	case slices.Contains(a.Retry, status):
+		return Retry
+	}
+	switch status { // what HTTP itself says: RFC 9110, RFC 6585, RFC 8470
+	case 401, 403:
+		return Credentials
+	case 408, 425, 429, 503:
+		return Retry
+	case 501, 505:
+		return Contract // it will never know this method or version
+	}
+	if status >= 500 { // the gateways' own, such as 520 to 530, too: whether the origin acted is not known
+		return Unknown
+	}
+	return Contract
+}
+
+// transportResult classes a call that got no answer. Nothing was done if not a header was written.
+func (k *httpKind) transportResult(err error, sent bool) Result {
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) {
+		err = urlErr.Err // without the address, which may carry ids
+	}
+	class := Unknown
+	if !sent {
+		class = Retry
+	}
+	text := err.Error()
+	if errors.Is(err, context.DeadlineExceeded) {
+		text = "no answer within the timeout"
+	}
+	return Result{Class: class, Detail: excerpt(k.mask.Replace(text))}
+}
+
+// reference finds the downstream's id in its JSON answer by a dotted path; empty when it is not there.
+func reference(body []byte, path string) string {
+	if path == "" {
+		return ""
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var v any
+	if dec.Decode(&v) != nil {
+		return ""
+	}
+	for _, key := range strings.Split(path, ".") {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return ""
+		}
+		v = m[key]
+	}
+	switch t := v.(type) {
+	case string:
+		return t
+	case json.Number:
+		return t.String()
+	}
+	return ""
+}
+
+// retryAfter reads Retry-After as seconds or as a date, and ShipBob's x-retry-after; 0 when there is none. A day is the most
+// that is believed.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	v := h.Get("Retry-After")
+	if v == "" {
+		v = h.Get("X-Retry-After")
+	}
+	d := time.Duration(0)
+	if secs, err := strconv.ParseInt(strings.TrimSpace(v), 10, 32); err == nil {
+		d = time.Duration(secs) * time.Second
+	} else if at, err := http.ParseTime(v); err == nil {
+		d = at.Sub(now)
+	}
+	return min(max(d, 0), 24*time.Hour)
+}
+
+// excerpt is a text on one line, at most 300 bytes of it, and valid UTF-8.
+func excerpt(s string) string {
+	s = strings.ToValidUTF8(strings.Join(strings.Fields(s), " "), "\uFFFD")
+	if len(s) > 300 {
+		s = strings.ToValidUTF8(s[:297], "") + "..."
+	}
+	return s
+}
+
+// secrets pairs everything that a request carries to prove who we are with the text that stands for it: an answer or an
+// error may repeat it, and Result.Detail is kept and shown.
+func secrets(in *topology.Integration) []string {
+	var out []string
+	hide := func(s string) {
+		if len(s) >= 4 {
+			out = append(out, s, "***")
+		}
+	}
+	for _, r := range in.Deliver {
+		if r.HTTP == nil {
+			continue
+		}
+		hide(r.HTTP.Auth.Bearer.Reveal())
+		hide(r.HTTP.Auth.Value.Reveal())
+		for name, value := range r.HTTP.Headers {
+			if !strings.EqualFold(name, "Accept") && !strings.EqualFold(name, "Content-Type") {
+				hide(value)
+			}
+		}
+		if u, err := url.Parse(r.HTTP.URL); err == nil && u.User != nil {
+			password, _ := u.User.Password()
+			hide(password)
+			hide(base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password)))
+		}
+	}
+	return out
+}
