@@ -191,14 +191,14 @@ func (a *answer) fill(out *Answer, last *outcome, now time.Time) {
 	out.Kind, out.Reason, out.Detail, out.Operation, out.Reference = last.Kind, last.Reason, last.Detail, last.Operation, last.Reference
 	out.IdempotencyKey, out.WithheldFields = last.IdempotencyKey, last.WithheldFields
 	out.attempts(last.Attempts)
-	parkedAt := last.At // since the first of the parkings that follow one another
+	parkedAt, run := last.At, true // run: of parkings for one reason that follow one another the first counts
 	for i := len(a.outcomes) - 1; i >= 0; i-- {
 		o := a.outcomes[i]
-		if copied := o.Kind == schemas.Duplicate && o.Reason == schemas.ReasonSameEvent; copied && o != last {
+		if o != last && o.copied() {
 			out.Duplicates++
 			continue
 		}
-		if o.Kind == schemas.Parked && parkedAt.After(o.At) {
+		if run = run && o.Kind == schemas.Parked && o.Reason == last.Reason && (o.Until == nil) == (last.Until == nil); run {
 			parkedAt = o.At
 		}
 	}
@@ -224,6 +224,8 @@ func (out *Answer) park(since time.Time, until *time.Time, now time.Time) {
 		out.State = StateUnknown
 	case out.Reason == schemas.ReasonNeeds && until != nil && !now.After(*until):
 		out.State, out.Until = StatePending, until
+	case out.Reason == schemas.ReasonNeeds && until != nil:
+		out.Since = until
 	}
 }
 

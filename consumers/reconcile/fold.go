@@ -56,6 +56,11 @@ type outcome struct {
 	at Position
 }
 
+// copied tells whether it is about a copy of an event that was handled, or waits, under the same id.
+func (o *outcome) copied() bool {
+	return o.Kind == schemas.Duplicate && o.Reason == schemas.ReasonSameEvent
+}
+
 // NewFold starts the answer for a key of an event topic (without prefix).
 func NewFold(topo *topology.Topology, topic, key string) *Fold {
 	return &Fold{topo: topo, topic: topic, key: key, events: map[schemas.EventID]*fact{}, answers: map[answerKey]*answer{}}
@@ -142,11 +147,11 @@ func (a *answer) latest() *outcome {
 	}
 	var last *outcome
 	for _, o := range a.outcomes {
-		if o.Kind != schemas.Duplicate || o.Reason != schemas.ReasonSameEvent || last == nil {
+		if !o.copied() || last == nil {
 			last = o
 		}
 	}
-	if last != nil && last.Kind == schemas.Duplicate && last.Reason == schemas.ReasonSameEvent && a.parked != nil {
+	if last != nil && last.copied() && a.parked != nil {
 		return nil // the outcome that parked it is gone; the parked record speaks
 	}
 	return last
