@@ -148,14 +148,21 @@ func bounds(ctx context.Context, adm *kadm.Client, t *topology.Topology) (starts
 // checked takes note of the topics' bounds: what lies before a start can be read no more.
 func (v *View) checked(starts, ends map[place]int64) {
 	v.mu.Lock()
-	v.starts = starts
-	v.fresh.BehindRecords = v.behind(ends)
-	v.fresh.CheckedAt = v.now().UTC()
-	if v.fresh.BehindRecords == 0 {
-		v.fresh.CaughtUpAt = v.fresh.CheckedAt
-	}
+	v.starts, v.ends, v.fresh.CheckedAt = starts, ends, v.now().UTC()
 	v.mu.Unlock()
 	v.progress()
+}
+
+// measure is how far behind the view is now. The caller holds the lock.
+func (v *View) measure() Freshness {
+	f := v.fresh
+	if v.ends != nil {
+		f.BehindRecords = v.behind(v.ends)
+	}
+	if f.BehindRecords == 0 {
+		f.CaughtUpAt = f.CheckedAt
+	}
+	return f
 }
 
 // behind is how many records before the ends are not in the view. The caller holds the lock.
@@ -167,10 +174,11 @@ func (v *View) behind(ends map[place]int64) int64 {
 	return n
 }
 
-// progress wakes those who wait in CaughtUp.
+// progress measures anew how far behind the view is, and wakes those who wait in CaughtUp.
 func (v *View) progress() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.fresh = v.measure()
 	close(v.moved)
 	v.moved = make(chan struct{})
 }
@@ -178,7 +186,7 @@ func (v *View) progress() {
 // CaughtUp waits until the view holds everything that was in the topics when it was called, or ctx ends. It needs a Follow
 // that runs.
 func (v *View) CaughtUp(ctx context.Context) error {
-	ends, err := v.ends(ctx)
+	ends, err := v.askEnds(ctx)
 	if err != nil {
 		return err
 	}
@@ -197,8 +205,8 @@ func (v *View) CaughtUp(ctx context.Context) error {
 	}
 }
 
-// ends asks Follow for the ends of the topics until it knows them.
-func (v *View) ends(ctx context.Context) (map[place]int64, error) {
+// askEnds asks Follow for the ends of the topics until it knows them.
+func (v *View) askEnds(ctx context.Context) (map[place]int64, error) {
 	for {
 		a := ask{make(chan map[place]int64, 1)}
 		select {

@@ -3,8 +3,6 @@ package reconcile
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +23,7 @@ type View struct {
 	folds   map[subject]*locked
 	next    map[place]int64 // per partition: the offset after the last record taken in
 	starts  map[place]int64 // per partition: what lies before can be read no more
+	ends    map[place]int64 // per partition: its end as of fresh.CheckedAt; nil until that is known
 	summary Summary
 	fresh   Freshness
 	moved   chan struct{} // closed when next grows
@@ -159,7 +158,7 @@ func (f *Fold) parkedFor(integration string, id schemas.EventID) *schemas.Reason
 // "inventory:" before it, it is of that topic.
 func (v *View) Order(key string) (*Order, bool) {
 	v.mu.RLock()
-	fresh := v.fresh
+	fresh := v.measure()
 	var l *locked
 	for _, s := range subjects(key) {
 		if l = v.folds[s]; l != nil {
@@ -245,7 +244,7 @@ func (v *View) Summary() Summary {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	s := v.summary
-	s.Freshness = v.fresh
+	s.Freshness = v.measure()
 	s.Outcomes = map[string]map[schemas.Kind]int{}
 	for in, kinds := range v.summary.Outcomes {
 		c := map[schemas.Kind]int{}
@@ -265,58 +264,5 @@ func (v *View) Summary() Summary {
 func (v *View) Freshness() Freshness {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.fresh
-}
-
-// decoded is one record that concerns a key.
-type decoded struct {
-	subject
-	at         Position
-	event      *schemas.Event
-	outcome    *schemas.Outcome
-	env        schemas.Envelope // with unreadable
-	unreadable string           // why the bytes cannot be read; empty when they can
-	ofOutcome  bool
-	taken      time.Time
-}
-
-// fold adds an event to its fold; false when it is a copy.
-func (d *decoded) fold(f *Fold) (first bool) {
-	if d.unreadable != "" {
-		return f.Undecodable(d.env, d.unreadable, d.taken, d.at)
-	}
-	return f.Event(d.event, d.at)
-}
-
-// decode reads a record by its topic; nil for one of another topic and for control records and tombstones.
-func decode(ctx context.Context, serde *schemas.Serde, topo *topology.Topology, rec *kgo.Record) (*decoded, error) {
-	d := &decoded{at: Position{rec.Partition, rec.Offset}, taken: rec.Timestamp.UTC()}
-	topic, ours := strings.CutPrefix(rec.Topic, topo.Prefix)
-	if !ours || rec.Attrs.IsControl() || rec.Value == nil {
-		return nil, nil
-	}
-	d.subject = subject{topic, cmp.Or(string(rec.Key), poisonKey(rec.Topic, d.at))}
-	var err error
-	switch topic {
-	case schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory:
-		d.event, err = serde.DecodeEvent(ctx, rec.Value)
-		if d.env, _ = schemas.EnvelopeOf(rec.Headers); d.env.ID == "" {
-			d.env.ID = schemas.EventID(poisonKey(rec.Topic, d.at))
-		}
-	case topology.TopicReconciliation:
-		d.ofOutcome = true
-		d.topic = schemas.TopicOrders
-		if d.outcome, err = serde.DecodeOutcome(ctx, rec.Value); err == nil {
-			d.topic = cmp.Or(d.outcome.Topic, d.outcome.EventType.Topic())
-		}
-	default:
-		return nil, nil
-	}
-	if errors.Is(err, schemas.ErrPoison) || errors.Is(err, schemas.ErrUnknownSchema) {
-		d.unreadable, err = err.Error(), nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s/%d offset %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
-	}
-	return d, nil
+	return v.measure()
 }
