@@ -87,7 +87,7 @@ func (c *cli) status() *cobra.Command {
 			if asJSON {
 				return c.json(list)
 			}
-			return reconcile.WriteStatus(c.out, list)
+			return reconcile.WriteStatus(c.out, list, time.Now())
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON array")

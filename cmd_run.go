@@ -124,18 +124,9 @@ func kept(cmd *cobra.Command, _ drills.Report, r drills.Running, w *sim.World) {
 	if r.BootstrapServers != fmt.Sprintf("127.0.0.1:%d", topology.EmbeddedBrokerPort) {
 		at = fmt.Sprintf(" --bootstrap-server %s --registry %s", r.BootstrapServers, r.RegistryURL)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), `
-Seam is still running; Ctrl-C ends it. From another terminal:
-
-  export SECRET='%s' EDGE=%s
-  body='{"id": 900719925474099301, "name": "#9001", "currency": "EUR", "total_price": "42.50", "financial_status": "paid", "created_at": "2026-11-23T09:00:00Z", "updated_at": "2026-11-23T09:00:00Z", "line_items": [{"id": 1, "sku": "MUG", "title": "Mug", "quantity": 2, "price": "21.25"}]}'
-  for topic in orders/create orders/paid; do
-    curl -sS $EDGE/in/shopify -H 'Content-Type: application/json' -H "X-Shopify-Topic: $topic" -H 'X-Shopify-Shop-Domain: demo.example' \
-      -H "X-Shopify-Webhook-Id: $(date +%%s%%N)" -H "X-Shopify-Hmac-Sha256: $(printf %%s "$body" | openssl dgst -sha256 -hmac "$SECRET" -binary | base64)" -d "$body"; echo
-  done
-  seam order 900719925474099301%s
-  seam status%s
-`, w.Env()["SHOPIFY_SECRET"], r.EdgeURL, at, at)
+	fmt.Fprintf(cmd.OutOrStdout(), "\nSeam is still running; Ctrl-C ends it. Webhooks go to %s/in/{source}, orders are shown at %s/\n"+
+		"README.md has a signed one to send; its secret is %s\nFrom another terminal:\n\n  seam order %s%s\n  seam status%s\n",
+		r.EdgeURL, r.EdgeURL, w.Env()["SHOPIFY_SECRET"], w.Shop().Orders()[0].ID, at, at)
 }
 
 // terminal tells whether a writer is one.

@@ -28,7 +28,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	k := topologytest.Cluster(t)
 	killer := &killer{t: t, kafka: k, rng: rand.New(rand.NewPCG(uint64(seed), 9)), kills: kills}
 	out := &buffer{}
-	report, err := drills.Story(t.Context(), drills.StoryConfig{Orders: 60, Seed: seed, Out: out, Start: killer.start, Prefix: k.Prefix, Deadline: 3 * time.Minute})
+	report, err := drills.Story(t.Context(), drills.StoryConfig{Orders: 60, Seed: seed, Out: out, Start: killer.start, Prefix: k.Prefix, Crashes: true, Deadline: 3 * time.Minute})
 	t.Logf("killed %d times\n%s", killer.killed.Load(), out)
 	if err != nil {
 		t.Fatal(err)
