@@ -29,12 +29,11 @@ func ExampleFold() {
 	// order 1001: complete in 1 of 2, missing in warehouse; page fulfilment
 	//   missing in warehouse: order.created has no outcome; since 2026-11-23 09:30:01.000 (29m59s); page fulfilment
 	//
-	// clock (UTC)              source clock             where  what
-	// 2026-11-23 09:00:01.000  2026-11-23 09:00:00.000  shop   order.created  e1
-	// 2026-11-23 09:00:02.000                           books  order.created: call 1: 201 delivered in 40ms
-	// 2026-11-23 09:00:02.000                           books  order.created: delivered, reference B-17
+	// clock (UTC)              source clock  where  what
+	// 2026-11-23 09:00:01.000  09:00:00.000  shop   order.created  e1
+	// 2026-11-23 09:00:02.000                books  order.created e1: delivered by call 1 (201 in 40ms), reference B-17
 	//
 	// integration  state     since                    answers
-	// books        complete  2026-11-23 09:00:02.000  order.created delivered
-	// warehouse    missing   2026-11-23 09:30:01.000  order.created missing
+	// books        complete  2026-11-23 09:00:02.000  1 delivered, by 1 call
+	// warehouse    missing   2026-11-23 09:30:01.000  1 missing
 }

@@ -1,10 +1,8 @@
 package reconcile
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,8 +12,9 @@ import (
 
 const clockForm = "2006-01-02 15:04:05.000"
 
-// Write writes the order for a person: the verdict, one line per fact in the order of our clock, how each integration
-// stands, and what systems disagree about. Times are UTC. Personal values are masked.
+// Write writes the order for a person: the verdict, what is open or differs, one line per fact in the order of our clock,
+// and how each integration stands. Times are UTC. What several integrations made of an event without a call is one line.
+// Personal values are masked.
 func (o *Order) Write(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %s\n", noun(o.Topic), o.Key, o.Verdict)
@@ -24,8 +23,16 @@ func (o *Order) Write(w io.Writer) error {
 			fmt.Fprintf(&b, "  %s%s%s\n", in.phrase(), o.span(in.State, in.Since, in.Until), team(in.Team, in.State))
 		}
 	}
+	brief := 0
 	for _, d := range o.Disagreements {
-		fmt.Fprintf(&b, "  %s\n", d.phrase())
+		if d.Closed == nil || d.Overdue {
+			fmt.Fprintf(&b, "  %s\n", d.phrase())
+		} else {
+			brief++
+		}
+	}
+	if brief > 0 {
+		fmt.Fprintf(&b, "  differences that closed within the time allowed: %d\n", brief)
 	}
 	if o.Freshness != nil && o.Freshness.BehindRecords != 0 {
 		fmt.Fprintf(&b, "  %s\n", o.Freshness)
@@ -125,130 +132,6 @@ func about(d time.Duration) time.Duration {
 		return d.Round(time.Millisecond)
 	}
 	return d.Round(time.Second)
-}
-
-// row is one line of the timeline.
-type row struct {
-	at   time.Time
-	rank int // of rows at one time: events, attempts, outcomes
-	text string
-}
-
-// timeline is a tab-separated line per fact.
-func (o *Order) timeline() []string {
-	var rows []row
-	for _, ev := range o.Events {
-		rows = append(rows, ev.row())
-	}
-	for _, in := range o.Integrations {
-		for _, a := range in.Answers {
-			rows = append(rows, a.rows(in.Name)...)
-		}
-	}
-	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.rank, b.rank)) })
-	out := make([]string, len(rows))
-	for i, r := range rows {
-		clock := "?"
-		if !r.at.IsZero() {
-			clock = r.at.Format(clockForm)
-		}
-		out[i] = clock + "\t" + r.text
-	}
-	return out
-}
-
-func (ev Event) row() row {
-	source, system := "", string(ev.System)
-	if !ev.Time.IsZero() {
-		source = ev.Time.Format(clockForm)
-	}
-	if system == "" {
-		system = "?"
-	}
-	text := fmt.Sprintf("%s  %s", cmp.Or(string(ev.Type), "event"), ev.ID)
-	if ev.SourceVersion != "" {
-		text += " version " + ev.SourceVersion
-	}
-	if ev.Copies > 1 {
-		text += fmt.Sprintf(" (came %d times)", ev.Copies)
-	}
-	if ev.Copies == 0 {
-		text += " (no longer in the topic)"
-	}
-	if ev.SameFactAs != "" {
-		text += " (the same fact as " + string(ev.SameFactAs) + ")"
-	}
-	if ev.Undecodable != "" {
-		text += " (cannot be read: " + flat(ev.Undecodable) + ")"
-	}
-	return row{ev.IngestedAt, 0, source + "\t" + system + "\t" + text}
-}
-
-// rows is the calls of an answer and its outcomes. What an integration does not act on is left out.
-func (a Answer) rows(integration string) []row {
-	var out []row
-	if a.Reason == schemas.ReasonNotSubscribed {
-		return nil
-	}
-	what := cmp.Or(string(a.EventType), string(a.EventID))
-	for i, t := range a.Attempts {
-		answer := t.Class
-		if t.Status != 0 {
-			answer = fmt.Sprintf("%d %s", t.Status, t.Class)
-		}
-		text := fmt.Sprintf("%s: call %d: %s in %s", what, i+1, answer, time.Duration(t.TookMS)*time.Millisecond)
-		if t.Detail != "" {
-			text += ": " + flat(t.Detail)
-		}
-		out = append(out, row{t.At, 1, "\t" + integration + "\t" + text})
-	}
-	for i, s := range a.Steps {
-		text := what + ": " + strings.ReplaceAll(string(s.Kind), "_", " ")
-		if s.Reason != "" {
-			text += " (" + string(s.Reason) + ")"
-		}
-		if s.Detail != "" {
-			text += ": " + flat(s.Detail)
-		}
-		if a.Reference != "" && i == len(a.Steps)-1-a.trailing() {
-			text += ", reference " + a.Reference
-		}
-		out = append(out, row{s.At, 2, "\t" + integration + "\t" + text})
-	}
-	return out
-}
-
-// trailing is how many of the last steps are about copies of the event.
-func (a Answer) trailing() int {
-	n := 0
-	for i := len(a.Steps) - 1; i > 0 && a.Steps[i].Kind == schemas.Duplicate && a.Steps[i].Reason == schemas.ReasonSameEvent; i-- {
-		n++
-	}
-	return n
-}
-
-// standings is a tab-separated line per integration.
-func (o *Order) standings() []string {
-	var out []string
-	for _, in := range o.Integrations {
-		var answers []string
-		for _, a := range in.Answers {
-			if a.Reason == schemas.ReasonNotSubscribed {
-				continue
-			}
-			s := strings.ReplaceAll(cmp.Or(string(a.Kind), string(a.State)), "_", " ")
-			if n := len(a.Attempts); n > 1 {
-				s += fmt.Sprintf(" in %d calls", n)
-			}
-			answers = append(answers, cmp.Or(string(a.EventType), string(a.EventID))+" "+s)
-		}
-		since := ""
-		if in.Since != nil {
-			since = in.Since.Format(clockForm)
-		}
-		out = append(out, strings.Join([]string{in.Name, string(in.State), since, strings.Join(answers, ", ")}, "\t"))
-	}
-	return out
 }
 
 // flat keeps a text on one line of a table, without control characters that a terminal would obey.
