@@ -30,7 +30,9 @@ func TestReadme(t *testing.T) {
 		if err != nil {
 			t.Skipf("something listens on port %d, which the README's commands use", port)
 		}
-		ln.Close()
+		if err := ln.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	text, err := os.ReadFile("README.md")
 	if err != nil {

@@ -73,7 +73,11 @@ func Run(ctx context.Context, c Config) error {
 		if err != nil {
 			return err
 		}
-		defer embedded.Close()
+		defer func() {
+			if err := embedded.Close(); err != nil {
+				c.Logger.Warn("close the embedded broker", "err", err)
+			}
+		}()
 		info = Info{BootstrapServers: embedded.Brokers, RegistryURL: embedded.Registry, Embedded: true}
 	}
 	registry, err := sr.NewClient(sr.URLs(info.RegistryURL))

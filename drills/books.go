@@ -80,7 +80,11 @@ func (b *books) read(ctx context.Context) error {
 			return nil
 		}
 		for _, r := range fetches.Records() {
-			if err := b.take(ctx, r); err != nil && ctx.Err() == nil {
+			err := b.take(ctx, r)
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err != nil {
 				b.mu.Lock()
 				b.fault = errors.Join(b.fault, fmt.Errorf("%s/%d/%d: %w", r.Topic, r.Partition, r.Offset, err))
 				b.mu.Unlock()
@@ -179,10 +183,10 @@ func (b *books) parked() (parked []*schemas.Outcome, duplicates map[string]int) 
 	duplicates = map[string]int{}
 	for in, byPlace := range b.outcomes {
 		for _, o := range byPlace {
-			switch o.Kind {
-			case schemas.Parked:
+			if o.Kind == schemas.Parked {
 				parked = append(parked, o)
-			case schemas.Duplicate:
+			}
+			if o.Kind == schemas.Duplicate {
 				duplicates[in]++
 			}
 		}

@@ -19,8 +19,9 @@ func (b *books) folds(ctx context.Context) ([]*reconcile.Fold, error) {
 	byKey := map[key]*reconcile.Fold{}
 	var out []*reconcile.Fold
 	for at, value := range b.values {
-		ev, err := b.decoded[at], error(nil)
+		ev := b.decoded[at]
 		if ev == nil {
+			var err error
 			if ev, err = b.serde.DecodeEvent(ctx, value); err != nil {
 				return nil, fmt.Errorf("%s/%d/%d: %w", at.topic, at.partition, at.offset, err)
 			}

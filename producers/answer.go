@@ -39,7 +39,9 @@ func (e *Edge) answer(w http.ResponseWriter, in *inlet, rep reply) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(rep) // the sender may be gone: what it sent is safe
+	if err := json.NewEncoder(w).Encode(rep); err != nil { // the sender is gone: what it sent is safe
+		e.cfg.Logger.Debug("answer not read", "source", in.source.Name, "error", err)
+	}
 }
 
 // encodeAll makes the records of the reading's events; an event that does not fit its schema becomes a reject.

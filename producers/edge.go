@@ -28,7 +28,7 @@ type Config struct {
 	SpoolDir string
 	// Registerer takes the metrics; nil keeps them unregistered.
 	Registerer prometheus.Registerer
-	// Logger defaults to slog.Default().
+	// Logger defaults to none.
 	Logger *slog.Logger
 	// Now is our clock. Default time.Now.
 	Now func() time.Time
@@ -59,7 +59,7 @@ func New(cfg Config) (*Edge, error) {
 		return nil, errors.New("edge: topology and publisher are needed")
 	}
 	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
+		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -41,7 +40,7 @@ func Example() {
 
 	topo := &topology.Topology{Sources: []topology.Source{{Name: "shopify", System: "shop", Platform: topology.Shopify, Secrets: []topology.Secret{"shhh"}}}}
 	edge, err := producers.New(producers.Config{
-		Topology: topo, Publisher: producers.NewPublisher(client, schemas.NewSerde(subjects), topo), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Topology: topo, Publisher: producers.NewPublisher(client, schemas.NewSerde(subjects), topo), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		panic(err)

@@ -64,7 +64,7 @@ func newFileFormat(f topology.FileFormat) (fileFormat, error) {
 	return out, errors.Join(faults...)
 }
 
-func (f *fileFormat) contentType(name string) string {
+func (f *fileFormat) contentType() string {
 	if f.json {
 		return "application/json"
 	}

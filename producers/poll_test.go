@@ -47,7 +47,9 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	from, _ := slices.BinarySearchFunc(s.times, since, time.Time.Compare)
 	if s.links {
-		fmt.Sscan(q.Get("page_info"), &from)
+		if _, err := fmt.Sscan(q.Get("page_info"), &from); err != nil {
+			from = 0 // the first page names none
+		}
 	}
 	to := min(from+pollLimit, len(s.orders))
 	if s.links && to < len(s.orders) {

@@ -80,7 +80,9 @@ func TestRealInputs(t *testing.T) {
 			fmt.Fprintf(w, "%s\t%s\t%s\n", in.file, ev.Type, ev.BusinessID)
 		}
 	}
-	w.Flush()
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	t.Logf("%d deliveries, %d normalized:\n%s", len(all), normalized, table.String())
 	if normalized < 42 {
 		t.Errorf("only %d of %d deliveries are normalized", normalized, len(all))

@@ -140,13 +140,11 @@ func shopifyCustomer(s *shopifyRead) *schemas.Event {
 		c.Status = "deleted"
 	}
 	ev.Customer, ev.SourceVersion = c, s.text(s.n, "updated_at")
-	version := versionText(c.UpdatedAt)
 	if typ == schemas.CustomerRegistered {
-		version = ""
 		ev.BusinessID = business(ev, id, "")
 		return ev
 	}
-	ev.BusinessID = business(ev, "", version)
+	ev.BusinessID = business(ev, "", versionText(c.UpdatedAt))
 	return ev
 }
 

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -99,7 +100,7 @@ func (e *pathError) Unwrap() error { return e.err }
 
 // under puts a field in front of the place of an error.
 func under(field string, err error) error {
-	if p, ok := err.(*pathError); ok {
+	if p, ok := errors.AsType[*pathError](err); ok {
 		if strings.HasPrefix(p.path, "[") {
 			return &pathError{field + p.path, p.err}
 		}

@@ -185,12 +185,15 @@ func or[T comparable](p *T, v T) {
 	}
 }
 
+// defaultRetention of event topics is longer than the ledger remembers and any source retries.
+const defaultRetention = 90 * 24 * time.Hour
+
 // topicsOf is every topic the topology needs, in the order they are created.
 func topicsOf(t *Topology, c clusterFile) []Topic {
-	days := func(name string, def int) map[string]string {
+	days := func(name string) map[string]string {
 		d := c.Retention[name].D()
 		if d == 0 {
-			d = time.Duration(def) * 24 * time.Hour
+			d = defaultRetention
 		}
 		return map[string]string{"cleanup.policy": "delete", "retention.ms": strconv.FormatInt(d.Milliseconds(), 10)}
 	}
@@ -201,11 +204,11 @@ func topicsOf(t *Topology, c clusterFile) []Topic {
 		return append(out, Topic{Name: t.Prefix + name, Partitions: partitions, Replicas: c.Replicas, Configs: configs, Schema: schema})
 	}
 	var out []Topic
-	out = add(out, schemas.TopicOrders, t.Partitions, "order_event", days(schemas.TopicOrders, 90))
-	out = add(out, schemas.TopicCustomers, t.Partitions, "customer_event", days(schemas.TopicCustomers, 90))
-	out = add(out, schemas.TopicInventory, t.Partitions, "inventory_event", days(schemas.TopicInventory, 90))
-	out = add(out, TopicQuarantine, t.Partitions, "quarantined", days(TopicQuarantine, 90))
-	out = add(out, TopicReconciliation, t.Partitions, "outcome", days(TopicReconciliation, 90))
+	out = add(out, schemas.TopicOrders, t.Partitions, "order_event", days(schemas.TopicOrders))
+	out = add(out, schemas.TopicCustomers, t.Partitions, "customer_event", days(schemas.TopicCustomers))
+	out = add(out, schemas.TopicInventory, t.Partitions, "inventory_event", days(schemas.TopicInventory))
+	out = add(out, TopicQuarantine, t.Partitions, "quarantined", days(TopicQuarantine))
+	out = add(out, TopicReconciliation, t.Partitions, "outcome", days(TopicReconciliation))
 	out = add(out, TopicStatus, 1, "worker_status", map[string]string{"cleanup.policy": "compact"})
 	for _, in := range t.Integrations {
 		window := strconv.FormatInt(in.DedupWindow.D().Milliseconds(), 10)

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"reflect"
@@ -40,8 +41,9 @@ func (m *Mapping) UnmarshalYAML(n *yaml.Node) error {
 		mem := member{name: key.Value}
 		if value.Kind == yaml.MappingNode {
 			mem.nested = new(Mapping)
-			if err := mem.nested.UnmarshalYAML(value); err != nil {
-				faults = append(faults, err.(*yaml.TypeError).Errors...)
+			var nested *yaml.TypeError
+			if errors.As(mem.nested.UnmarshalYAML(value), &nested) {
+				faults = append(faults, nested.Errors...)
 			}
 		} else {
 			p, err := compile(value.Value)

@@ -32,12 +32,17 @@ func Example() {
 		panic(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+world.Env()["SUPPORT_TOKEN"])
-	_, err = http.DefaultClient.Do(req)
+	resp, err := http.DefaultClient.Do(req)
+	if err == nil {
+		resp.Body.Close()
+	}
 	fmt.Println("answer lost:", err != nil)
 	fmt.Println("cases:", support.Effects()["A1"]["refund"])
 
 	cancel()
-	<-done
+	if err := <-done; err != nil {
+		panic(err)
+	}
 	// Output:
 	// answer lost: true
 	// cases: 1

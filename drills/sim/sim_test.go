@@ -158,7 +158,12 @@ func TestWarehouseCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 	want(t, w, "warehouse", "POST", "/v1/fulfillments", "k1", parcel, 201)
 	want(t, w, "warehouse", "POST", "/v1/cancellations", "c1", `{"reference":"A1","reason":"cancelled"}`, 201)
 	want(t, w, "warehouse", "POST", "/v1/cancellations", "c1", `{"reference":"A1","reason":"cancelled"}`, 201)
