@@ -106,7 +106,9 @@ func (s *shell) keep(block string) {
 	go func() { ended <- cmd.Wait() }()
 	s.t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt) // it may have ended
-		<-ended
+		if err := <-ended; err != nil {
+			s.t.Errorf("%s\nended badly after an interrupt: %v", block, err)
+		}
 	})
 	limit := time.After(3 * time.Minute)
 	tick := time.NewTicker(50 * time.Millisecond)

@@ -74,23 +74,26 @@ func (b *books) close() { b.client.Close() }
 
 // read takes in records until ctx ends. A record that does not decode is kept as the books' fault, which the verdict names.
 func (b *books) read(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil {
 		fetches := b.client.PollFetches(ctx)
-		if ctx.Err() != nil || fetches.IsClientClosed() {
-			return nil
+		if fetches.IsClientClosed() {
+			break
 		}
 		for _, r := range fetches.Records() {
-			err := b.take(ctx, r)
-			if ctx.Err() != nil {
-				return nil
-			}
-			if err != nil {
-				b.mu.Lock()
-				b.fault = errors.Join(b.fault, fmt.Errorf("%s/%d/%d: %w", r.Topic, r.Partition, r.Offset, err))
-				b.mu.Unlock()
-			}
+			b.blame(ctx, r, b.take(ctx, r))
 		}
 	}
+	return nil
+}
+
+// blame keeps an error of a record, unless it is the end of reading.
+func (b *books) blame(ctx context.Context, r *kgo.Record, err error) {
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fault = errors.Join(b.fault, fmt.Errorf("%s/%d/%d: %w", r.Topic, r.Partition, r.Offset, err))
 }
 
 func (b *books) take(ctx context.Context, r *kgo.Record) error {
