@@ -2,13 +2,11 @@ package reconcile
 
 import (
 	"fmt"
-	"slices"
 	"sort"
 	"strings"
 	"time"
 
 	"github.com/binaryandbeyond/seam/schemas"
-	"github.com/binaryandbeyond/seam/topology"
 )
 
 // Order is the answer as of now.
@@ -42,13 +40,13 @@ func (f *Fold) concerned() []string {
 	for i := range f.topo.Integrations {
 		in := &f.topo.Integrations[i]
 		for _, ev := range f.events {
-			if actsOn(in, ev) {
+			if f.acts[in.Name][ev.Type] {
 				set[in.Name] = true
 			}
 		}
 	}
 	for k, a := range f.answers {
-		if last := a.latest(); last == nil || last.Reason != schemas.ReasonNotSubscribed {
+		if last := a.latest(); last == nil || last.reason != schemas.ReasonNotSubscribed {
 			set[k.integration] = true
 		}
 	}
@@ -58,11 +56,6 @@ func (f *Fold) concerned() []string {
 	}
 	sort.Strings(out)
 	return out
-}
-
-// actsOn tells whether an event asks for an answer of the integration. One whose type cannot be read asks everybody.
-func actsOn(in *topology.Integration, ev *fact) bool {
-	return ev.Type == "" || slices.Contains(in.Subscribes(), ev.Type)
 }
 
 // integration is how one integration stands, over the events of a timeline.
@@ -78,11 +71,11 @@ func (f *Fold) integration(name string, line []*fact, now time.Time) Integration
 	known := false // it has said something of an event that it acts on
 	for _, ev := range line {
 		a := f.answers[answerKey{name, ev.ID}]
-		if a == nil && (in == nil || ev.Copies == 0 || !actsOn(in, ev)) {
+		if a == nil && (in == nil || ev.Copies == 0 || !f.acts[name][ev.Type]) {
 			continue
 		}
 		out.Answers = append(out.Answers, answerOf(a, ev, within, now))
-		known = known || a != nil && (a.latest() == nil || a.latest().Reason != schemas.ReasonNotSubscribed)
+		known = known || a != nil && (a.latest() == nil || a.latest().reason != schemas.ReasonNotSubscribed)
 	}
 	for i := range out.Answers {
 		a := &out.Answers[i]
@@ -188,49 +181,51 @@ func answerOf(a *answer, ev *fact, within time.Duration, now time.Time) Answer {
 
 // fill says what the outcomes say; last is the one that counts.
 func (a *answer) fill(out *Answer, last *outcome, now time.Time) {
-	out.Kind, out.Reason, out.Detail, out.Operation, out.Reference = last.Kind, last.Reason, last.Detail, last.Operation, last.Reference
-	out.IdempotencyKey, out.WithheldFields = last.IdempotencyKey, last.WithheldFields
-	out.attempts(last.Attempts)
-	parkedAt, run := last.At, true // run: of parkings for one reason that follow one another the first counts
+	out.Kind, out.Reason, out.Detail = last.kind, last.reason, last.detail
+	if m := last.made; m != nil {
+		out.Operation, out.Reference, out.IdempotencyKey, out.WithheldFields = m.operation, m.reference, m.key, m.withheld
+		out.attempts(m.attempts)
+	}
+	parkedAt, run := last.time, true // run: of parkings for one reason that follow one another the first counts
 	for i := len(a.outcomes) - 1; i >= 0; i-- {
 		o := a.outcomes[i]
 		if o != last && o.copied() {
 			out.Duplicates++
 			continue
 		}
-		if run = run && o.Kind == schemas.Parked && o.Reason == last.Reason && (o.Until == nil) == (last.Until == nil); run {
-			parkedAt = o.At
+		if run = run && o.kind == schemas.Parked && o.reason == last.reason && (o.until == nil) == (last.until == nil); run {
+			parkedAt = o.time
 		}
 	}
 	for _, o := range a.outcomes {
-		out.Steps = append(out.Steps, Step{At: o.At, Kind: o.Kind, Reason: o.Reason, Detail: o.Detail, Instance: o.Instance, Offset: o.at.Offset})
+		out.Steps = append(out.Steps, Step{At: o.time, Kind: o.kind, Reason: o.reason, Detail: o.detail, Instance: o.instance, Offset: o.at.Offset})
 	}
 	switch {
-	case last.Kind == schemas.Parked:
-		out.park(parkedAt, last.Until, now)
-	case last.Kind.Final():
-		out.State, out.Since = StateComplete, &last.At
+	case last.kind == schemas.Parked:
+		out.park(parkedAt, last.until, now)
+	case last.kind.Final():
+		out.State, out.Since = StateComplete, &last.time
 	default: // a kind that a newer version writes
-		out.State, out.Since = StateUnknown, &last.At
+		out.State, out.Since = StateUnknown, &last.time
 		out.Detail = "an outcome of a kind that this version does not know"
 	}
 }
 
 // park judges a parked event: one that waits for another event is pending until its time is over, then a person's.
-func (out *Answer) park(since time.Time, until *time.Time, now time.Time) {
-	out.State, out.Since = StateParked, &since
+func (a *Answer) park(since time.Time, until *time.Time, now time.Time) {
+	a.State, a.Since = StateParked, &since
 	switch {
-	case out.Reason == schemas.ReasonUnknown:
-		out.State = StateUnknown
-	case out.Reason == schemas.ReasonNeeds && until != nil && !now.After(*until):
-		out.State, out.Until = StatePending, until
-	case out.Reason == schemas.ReasonNeeds && until != nil:
-		out.Since = until
+	case a.Reason == schemas.ReasonUnknown:
+		a.State = StateUnknown
+	case a.Reason == schemas.ReasonNeeds && until != nil && !now.After(*until):
+		a.State, a.Until = StatePending, until
+	case a.Reason == schemas.ReasonNeeds && until != nil:
+		a.Since = until
 	}
 }
 
-func (out *Answer) attempts(list []schemas.Attempt) {
+func (a *Answer) attempts(list []schemas.Attempt) {
 	for _, t := range list {
-		out.Attempts = append(out.Attempts, Attempt(t))
+		a.Attempts = append(a.Attempts, Attempt(t))
 	}
 }

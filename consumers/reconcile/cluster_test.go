@@ -35,6 +35,16 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	b.serde = schemas.NewSerde(registry)
+	admin := kadm.NewClient(b.client)
+	topologytest.Eventually(t, "the topics are known", func() error {
+		topics, err := admin.ListTopics(t.Context())
+		for _, topic := range b.topo.Topics {
+			if err == nil && !topics.Has(topic.Name) {
+				err = errors.New(topic.Name + " is not")
+			}
+		}
+		return err
+	})
 	return b
 }
 
@@ -220,7 +230,7 @@ func TestReadOrderWithoutKey(t *testing.T) {
 	rec := b.record(order(t, event("e1", schemas.OrderCreated, "shop", 0), "20.00 EUR", "paid"), "")
 	rec.Key = nil
 	b.produce(rec)
-	key := rec.Topic + "/" + string('0'+rune(rec.Partition)) + "/0"
+	key := rec.Topic + "/" + string('0'+rec.Partition) + "/0"
 	o, err := reconcile.ReadOrder(t.Context(), b.reading(noon), key)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
@@ -25,11 +26,28 @@ func (p Position) compare(q Position) int {
 // values, not whole events. It does no I/O and is not safe for concurrent use.
 type Fold struct {
 	topo    *topology.Topology
+	acts    acting
 	topic   string // without prefix
 	key     string
 	events  map[schemas.EventID]*fact
+	gone    map[schemas.EventID]*fact // what outcomes tell of events that the topic does not have, or not yet
 	answers map[answerKey]*answer
 	cache   []*fieldLine // of fields; nil when events came since
+}
+
+// acting is the types that each integration acts on.
+type acting map[string]map[schemas.EventType]bool
+
+func newActing(topo *topology.Topology) acting {
+	out := acting{}
+	for i := range topo.Integrations {
+		in := &topo.Integrations[i]
+		out[in.Name] = map[schemas.EventType]bool{"": true} // an event whose type cannot be read asks everybody
+		for _, et := range in.Subscribes() {
+			out[in.Name][et] = true
+		}
+	}
+	return out
 }
 
 // fact is one event: its envelope and what it says of fields.
@@ -50,20 +68,37 @@ type answer struct {
 	parked   *schemas.ParkedRecord
 }
 
-// outcome is a schemas.Outcome less what the event tells.
+// outcome is what counts of a schemas.Outcome.
 type outcome struct {
-	schemas.Outcome
-	at Position
+	at       Position
+	kind     schemas.Kind
+	reason   schemas.Reason
+	detail   string
+	instance string
+	time     time.Time
+	until    *time.Time
+	made     *made // nil when it tells none of it
+}
+
+// made is what an outcome tells of an operation and its calls.
+type made struct {
+	operation, reference, key string
+	withheld                  []string
+	attempts                  []schemas.Attempt
 }
 
 // copied tells whether it is about a copy of an event that was handled, or waits, under the same id.
 func (o *outcome) copied() bool {
-	return o.Kind == schemas.Duplicate && o.Reason == schemas.ReasonSameEvent
+	return o.kind == schemas.Duplicate && o.reason == schemas.ReasonSameEvent
 }
 
 // NewFold starts the answer for a key of an event topic (without prefix).
 func NewFold(topo *topology.Topology, topic, key string) *Fold {
-	return &Fold{topo: topo, topic: topic, key: key, events: map[schemas.EventID]*fact{}, answers: map[answerKey]*answer{}}
+	return newFold(topo, newActing(topo), topic, key)
+}
+
+func newFold(topo *topology.Topology, acts acting, topic, key string) *Fold {
+	return &Fold{topo: topo, acts: acts, topic: topic, key: key, events: map[schemas.EventID]*fact{}, gone: map[schemas.EventID]*fact{}, answers: map[answerKey]*answer{}}
 }
 
 // Event adds an event that stands at a position; false when it is a copy of one that is known. Of copies the first counts.
@@ -82,7 +117,9 @@ func (f *Fold) add(n *fact) (first bool) {
 	f.cache = nil
 	had := f.events[n.ID]
 	if had == nil {
+		n.ID, n.Type, n.System, n.Source = intern(n.ID), intern(n.Type), intern(n.System), intern(n.Source)
 		f.events[n.ID] = n
+		delete(f.gone, n.ID)
 		return true
 	}
 	if n.at.compare(had.at) < 0 {
@@ -93,29 +130,41 @@ func (f *Fold) add(n *fact) (first bool) {
 	return false
 }
 
-// Outcome adds what became of an event, as it stands in the reconciliation topic.
+// Outcome adds what became of an event, as it stands in the reconciliation topic. That an integration passed by an event
+// that is none of its business is not kept.
 func (f *Fold) Outcome(o *schemas.Outcome, at Position) {
-	a := f.answer(o.Integration, o.EventID)
-	n := &outcome{Outcome: *o, at: at}
-	n.OrderID, n.Detail = "", maskText(o.Detail)
-	n.Attempts = slices.Clone(o.Attempts)
-	for i := range n.Attempts {
-		n.Attempts[i].Detail = maskText(n.Attempts[i].Detail)
+	if acts := f.acts[o.Integration]; o.Reason == schemas.ReasonNotSubscribed && acts != nil && !acts[o.EventType] {
+		return
 	}
+	n := &outcome{at: at, kind: intern(o.Kind), reason: intern(o.Reason), detail: intern(maskText(o.Detail)), instance: intern(o.Instance), time: o.At, until: o.Until}
+	if o.Operation+o.Reference+o.IdempotencyKey != "" || len(o.WithheldFields)+len(o.Attempts) > 0 {
+		n.made = &made{intern(o.Operation), o.Reference, o.IdempotencyKey, o.WithheldFields, maskAttempts(o.Attempts)}
+	}
+	a := f.answer(o.Integration, o.EventID)
 	i, _ := slices.BinarySearchFunc(a.outcomes, n, func(x, y *outcome) int { return x.at.compare(y.at) })
 	a.outcomes = slices.Insert(a.outcomes, i, n)
+	f.ghost(&fact{at: Position{o.Partition, o.Offset}, Event: Event{ID: o.EventID, Type: o.EventType, Time: o.EventTime, IngestedAt: o.IngestedAt, Partition: o.Partition, Offset: o.Offset}})
 }
+
+func maskAttempts(list []schemas.Attempt) []schemas.Attempt {
+	out := slices.Clone(list)
+	for i := range out {
+		out[i].Detail = maskText(out[i].Detail)
+	}
+	return out
+}
+
+// intern shares texts that come again and again.
+func intern[T ~string](s T) T { return T(unique.Make(string(s)).Value()) }
 
 // Parked adds a live record of a parked topic. It tells what the event waits for, and that it waits where retention took
 // the outcome that said so.
 func (f *Fold) Parked(p *schemas.ParkedRecord) {
 	c := *p
 	c.Value, c.Headers, c.Detail = nil, nil, maskText(p.Detail)
-	c.Attempts = slices.Clone(p.Attempts)
-	for i := range c.Attempts {
-		c.Attempts[i].Detail = maskText(c.Attempts[i].Detail)
-	}
+	c.Attempts = maskAttempts(p.Attempts)
 	f.answer(p.Integration, p.EventID).parked = &c
+	f.ghost(&fact{at: Position{p.Partition, p.Offset}, Event: Event{ID: p.EventID, Type: p.EventType, Partition: p.Partition, Offset: p.Offset}})
 }
 
 // Empty tells whether nothing is known of the key.
@@ -134,7 +183,7 @@ func (f *Fold) answer(integration string, id schemas.EventID) *answer {
 	k := answerKey{integration, id}
 	a := f.answers[k]
 	if a == nil {
-		a = &answer{}
+		a, k = &answer{}, answerKey{intern(integration), intern(id)}
 		f.answers[k] = a
 	}
 	return a
@@ -163,19 +212,7 @@ func (f *Fold) timeline() []*fact {
 	for _, ev := range f.events {
 		all = append(all, ev)
 	}
-	gone := map[schemas.EventID]*fact{}
-	for k, a := range f.answers {
-		if f.events[k.event] != nil {
-			continue
-		}
-		for _, o := range a.outcomes {
-			ghost(gone, &fact{at: Position{o.Partition, o.Offset}, Event: Event{ID: k.event, Type: o.EventType, Time: o.EventTime, IngestedAt: o.IngestedAt, Partition: o.Partition, Offset: o.Offset}})
-		}
-		if p := a.parked; p != nil {
-			ghost(gone, &fact{at: Position{p.Partition, p.Offset}, Event: Event{ID: k.event, Type: p.EventType, Partition: p.Partition, Offset: p.Offset}})
-		}
-	}
-	for _, g := range gone {
+	for _, g := range f.gone {
 		all = append(all, g)
 	}
 	slices.SortFunc(all, func(a, b *fact) int {
@@ -184,12 +221,15 @@ func (f *Fold) timeline() []*fact {
 	return all
 }
 
-// ghost keeps, of what several outcomes tell of an event that is gone, the fullest and then the earliest.
-func ghost(gone map[schemas.EventID]*fact, n *fact) {
-	had := gone[n.ID]
-	if had == nil || had.IngestedAt.IsZero() && !n.IngestedAt.IsZero() ||
-		had.IngestedAt.IsZero() == n.IngestedAt.IsZero() && n.at.compare(had.at) < 0 {
-		gone[n.ID] = n
+// ghost keeps, of what outcomes tell of an event that the topic does not have, the fullest and then the earliest.
+func (f *Fold) ghost(n *fact) {
+	if f.events[n.ID] != nil {
+		return
+	}
+	had := f.gone[n.ID]
+	if had == nil || had.IngestedAt.IsZero() && !n.IngestedAt.IsZero() || had.IngestedAt.IsZero() == n.IngestedAt.IsZero() && n.at.compare(had.at) < 0 {
+		n.ID, n.Type = intern(n.ID), intern(n.Type)
+		f.gone[n.ID] = n
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 // View is every order of the topics, in memory. Follow keeps it current. Safe for concurrent use.
 type View struct {
 	topo *topology.Topology
+	acts acting
 	now  func() time.Time
 
 	mu      sync.RWMutex
@@ -66,7 +67,7 @@ type Summary struct {
 
 // NewView is an empty view; now is our clock.
 func NewView(topo *topology.Topology, now func() time.Time) *View {
-	return &View{topo: topo, now: now, folds: map[subject]*locked{}, next: map[place]int64{}, moved: make(chan struct{}), asks: make(chan ask),
+	return &View{topo: topo, acts: newActing(topo), now: now, folds: map[subject]*locked{}, next: map[place]int64{}, moved: make(chan struct{}), asks: make(chan ask),
 		summary: Summary{Outcomes: map[string]map[schemas.Kind]int{}, Parked: map[schemas.Reason]int{}}, fresh: Freshness{BehindRecords: -1}}
 }
 
@@ -104,7 +105,7 @@ func (v *View) take(d *decoded) {
 	}
 	l := v.folds[d.subject]
 	if l == nil {
-		l = &locked{fold: NewFold(v.topo, d.topic, d.key)}
+		l = &locked{fold: newFold(v.topo, v.acts, d.topic, d.key)}
 		v.folds[d.subject] = l
 		switch d.topic {
 		case schemas.TopicOrders:
@@ -148,10 +149,10 @@ func (v *View) count(reason *schemas.Reason, by int) {
 // parkedFor is why an integration has an event parked; nil when it has not.
 func (f *Fold) parkedFor(integration string, id schemas.EventID) *schemas.Reason {
 	last := f.answers[answerKey{integration, id}].latest()
-	if last == nil || last.Kind != schemas.Parked {
+	if last == nil || last.kind != schemas.Parked {
 		return nil
 	}
-	return &last.Reason
+	return &last.reason
 }
 
 // Order is the answer for a key: an order ID, or a customer ID or location/item that no order has. With "customers:" or
