@@ -40,13 +40,14 @@ func (c *cli) run() *cobra.Command {
 			cfg.Logger, cfg.Brokers, cfg.Registry, cfg.WellKnownPorts = log, c.brokerList(), c.registry, true
 			cfg.Ready = func(i app.Info) {
 				fmt.Fprintf(cmd.OutOrStdout(), "seam is ready\n  webhooks   %s/in/{source}\n  orders     %s/\n  kafka      %s\n  registry   %s\n",
-					i.EdgeURL, i.EdgeURL, strings.Join(i.BootstrapServers, ","), i.RegistryURL)
+					i.EdgeURL, i.ConsoleURL, strings.Join(i.BootstrapServers, ","), i.RegistryURL)
 			}
 			return app.Run(cmd.Context(), cfg)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&cfg.Listen, "listen", env("SEAM_LISTEN", "127.0.0.1:8080"), "address of the edge, the console and /metrics (SEAM_LISTEN)")
+	f.StringVar(&cfg.Listen, "listen", env("SEAM_LISTEN", "127.0.0.1:8080"), "address of the edge, for webhooks (SEAM_LISTEN)")
+	f.StringVar(&cfg.Console, "console", env("SEAM_CONSOLE", "127.0.0.1:8090"), "address of the orders page, its API and /metrics; no sign-in: never on the internet (SEAM_CONSOLE)")
 	f.StringVar(&cfg.DataDir, "data", os.Getenv("SEAM_DATA"), "folder of spools and cursors; a temporary one when empty (SEAM_DATA)")
 	f.StringVar(&cfg.Instance, "instance", os.Getenv("SEAM_INSTANCE"), "stable name of this process; a restart under it takes its partitions back at once (SEAM_INSTANCE)")
 	f.StringSliceVar(&cfg.Only, "only", nil, "roles to run: edge, reconcile, names of integrations; all when empty")
@@ -68,7 +69,7 @@ func env(name, def string) string {
 // demo is seam demo: the story.
 func (c *cli) demo() *cobra.Command {
 	cfg := drills.StoryConfig{}
-	var level string
+	var level, console string
 	cmd := &cobra.Command{
 		Use: "demo", Args: cobra.NoArgs,
 		Short: "Watch a shop's bad Monday happen to eleven systems, and Seam survive it",
@@ -86,9 +87,13 @@ func (c *cli) demo() *cobra.Command {
 			cfg.Out = cmd.OutOrStdout()
 			cfg.Interactive = terminal(cfg.Out)
 			cfg.Start = func(ctx context.Context, s drills.Setting, ready func(drills.Running)) error {
-				return app.Run(ctx, app.Config{Topology: s.Topology, Brokers: c.brokerList(), Registry: c.registry, Apply: true, WellKnownPorts: cfg.Keep, Listen: s.Listen, DataDir: s.DataDir, Instance: "demo", Logger: log,
+				at := ""
+				if cfg.Keep {
+					at = console
+				}
+				return app.Run(ctx, app.Config{Console: at, Topology: s.Topology, Brokers: c.brokerList(), Registry: c.registry, Apply: true, WellKnownPorts: cfg.Keep, Listen: s.Listen, DataDir: s.DataDir, Instance: "demo", Logger: log,
 					Ready: func(i app.Info) {
-						ready(drills.Running{EdgeURL: i.EdgeURL, BootstrapServers: strings.Join(i.BootstrapServers, ","), RegistryURL: i.RegistryURL})
+						ready(drills.Running{EdgeURL: i.EdgeURL, ConsoleURL: i.ConsoleURL, BootstrapServers: strings.Join(i.BootstrapServers, ","), RegistryURL: i.RegistryURL})
 					}})
 			}
 			if cfg.Keep {
@@ -109,6 +114,7 @@ func (c *cli) demo() *cobra.Command {
 	f.Int64Var(&cfg.Seed, "seed", 1, "decides customers, prices and who is hit by what")
 	f.BoolVar(&cfg.Keep, "keep", false, "leave everything running after the report, with the edge open")
 	f.StringVar(&cfg.Listen, "listen", "", "address of the edge; with --keep 127.0.0.1:8080, else a free port")
+	f.StringVar(&console, "console", "127.0.0.1:8090", "with --keep: address of the orders page and its API")
 	f.StringVar(&level, "log-level", "", "debug, info, warn or error; no log when empty")
 	cmd.PreRun = func(*cobra.Command, []string) {
 		if cfg.Keep && cfg.Listen == "" {
@@ -126,7 +132,7 @@ func kept(cmd *cobra.Command, _ drills.Report, r drills.Running, w *sim.World) {
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "\nSeam is still running; Ctrl-C ends it. Webhooks go to %s/in/{source}, orders are shown at %s/\n"+
 		"README.md has a signed one to send; its secret is %s\nFrom another terminal:\n\n  seam order %s%s\n  seam status%s\n",
-		r.EdgeURL, r.EdgeURL, w.Env()["SHOPIFY_SECRET"], w.Shop().Orders()[0].ID, at, at)
+		r.EdgeURL, r.ConsoleURL, w.Env()["SHOPIFY_SECRET"], w.Shop().Orders()[0].ID, at, at)
 }
 
 // terminal tells whether a writer is one.

@@ -25,7 +25,7 @@ func TestReadme(t *testing.T) {
 			t.Skipf("%s is not installed", tool)
 		}
 	}
-	for _, port := range []int{8080, topology.EmbeddedBrokerPort, topology.EmbeddedRegistryPort} {
+	for _, port := range []int{8080, 8090, topology.EmbeddedBrokerPort, topology.EmbeddedRegistryPort} {
 		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			t.Skipf("something listens on port %d, which the README's commands use", port)

@@ -36,7 +36,10 @@ type Config struct {
 	Registry string   // URL with the Confluent API; required with Brokers
 	// WellKnownPorts puts the embedded broker and registry where other verbs look for them, if that is free.
 	WellKnownPorts bool
-	Listen         string // of the edge, the console and /metrics. Default 127.0.0.1:8080
+	Listen         string // of the edge, which may face the internet. Default 127.0.0.1:8080
+	// Console is where people and scrapers look: orders, /metrics. It has no sign-in and shows business data, so it must not
+	// face the internet. Default a free loopback port.
+	Console string
 	DataDir        string // spools and cursors. Default a folder of its own that goes at the end
 	// Instance names this process in every group; with a name a restart takes its partitions back at once. Default random,
 	// and then the group waits a session (12s) for a process that died.
@@ -54,6 +57,7 @@ type Config struct {
 // Info is where what runs is found.
 type Info struct {
 	EdgeURL          string
+	ConsoleURL       string
 	BootstrapServers []string
 	RegistryURL      string
 	Embedded         bool
@@ -104,28 +108,19 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.Listen)
+	inside, outside, err := c.listen(&info)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
 	}
-	info.EdgeURL = "http://" + listener.Addr().String()
-
 	view := reconcile.NewView(c.Topology, time.Now)
 	var ready atomic.Bool
-	server := &http.Server{Handler: c.handler(edge, view, reg, &ready), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
-		return nil
-	})
+	serve(ctx, g, outside, c.edgeHandler(edge, &ready))
+	serve(ctx, g, inside, c.consoleHandler(view, reg, &ready))
 	g.Go(func() error {
 		<-ctx.Done()
 		ready.Store(false)
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
-		defer cancel()
-		return server.Shutdown(grace)
+		return nil
 	})
 	if c.runs("edge") {
 		g.Go(func() error { return edge.Run(ctx) })
@@ -161,6 +156,9 @@ func (c *Config) check() error {
 	}
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:8080"
+	}
+	if c.Console == "" {
+		c.Console = "127.0.0.1:0"
 	}
 	if len(c.Brokers) > 0 && c.Registry == "" {
 		return errors.New("brokers are given without a registry: give --registry too, or neither for the embedded ones")
@@ -215,23 +213,64 @@ func (c *Config) dataDir() (string, func(), error) {
 	}, err
 }
 
-// handler is everything that is served: the edge, the console, the metrics and the probes.
-func (c *Config) handler(edge *producers.Edge, view *reconcile.View, reg *prometheus.Registry, ready *atomic.Bool) http.Handler {
+// listen opens both addresses.
+func (c *Config) listen(info *Info) (inside, outside net.Listener, err error) {
+	if outside, err = net.Listen("tcp", c.Listen); err != nil {
+		return nil, nil, fmt.Errorf("listen for webhooks: %w", err)
+	}
+	if inside, err = net.Listen("tcp", c.Console); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("listen for people: %w", err), outside.Close())
+	}
+	info.EdgeURL, info.ConsoleURL = "http://"+outside.Addr().String(), "http://"+inside.Addr().String()
+	return inside, outside, nil
+}
+
+// serve answers on a listener until ctx ends, and lets what is under way finish.
+func serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handler http.Handler) {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	g.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+		defer cancel()
+		return server.Shutdown(grace)
+	})
+}
+
+// edgeHandler is what the world may reach: webhooks, and whether they are taken.
+func (c *Config) edgeHandler(edge *producers.Edge, ready *atomic.Bool) http.Handler {
 	mux := http.NewServeMux()
 	if c.runs("edge") {
 		mux.Handle("/in/", edge.Handler())
 	}
+	probes(mux, ready)
+	return mux
+}
+
+// consoleHandler is what people and scrapers reach.
+func (c *Config) consoleHandler(view *reconcile.View, reg *prometheus.Registry, ready *atomic.Bool) http.Handler {
+	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	if c.runs("reconcile") {
+		mux.Handle("/", console.Handler(view))
+	}
+	probes(mux, ready)
+	return mux
+}
+
+// probes serves liveness and readiness.
+func probes(mux *http.ServeMux, ready *atomic.Bool) {
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !ready.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
-	if c.runs("reconcile") {
-		mux.Handle("/", console.Handler(view))
-	}
-	return mux
 }
 
 // report writes a worker's status to the status topic, keyed by integration and instance. A status that is lost is followed

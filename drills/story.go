@@ -55,6 +55,7 @@ type Setting struct {
 // Running is where a started Seam is found.
 type Running struct {
 	EdgeURL          string // "http://127.0.0.1:8080"
+	ConsoleURL       string // "http://127.0.0.1:8090"
 	BootstrapServers string
 	RegistryURL      string
 }
