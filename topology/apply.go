@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -108,6 +109,9 @@ func Apply(ctx context.Context, t *Topology, client *kgo.Client, registry *sr.Cl
 		case Refuse:
 		}
 	}
+	if err := known(ctx, adm, plan); err != nil {
+		return err
+	}
 	return forEach(registers, func(c Change) error {
 		if _, err := serde.Register(ctx, c.subject, c.topic.Schema); err != nil {
 			return fmt.Errorf("register %s under %s: %w", c.topic.Schema, c.subject, err)
@@ -120,6 +124,37 @@ func Apply(ctx context.Context, t *Topology, client *kgo.Client, registry *sr.Cl
 		}
 		return nil
 	})
+}
+
+// known waits until the brokers tell of every topic that was created, which on a real cluster is a moment later: who comes
+// next would be told that it does not exist.
+func known(ctx context.Context, adm *kadm.Client, plan []Change) error {
+	var names []string
+	for _, c := range plan {
+		if c.Step == CreateTopic {
+			names = append(names, c.Name)
+		}
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for len(names) > 0 {
+		details, err := adm.ListTopics(ctx, names...)
+		if err != nil {
+			return fmt.Errorf("list topics: %w", err)
+		}
+		if err = details.Error(); err == nil {
+			break
+		}
+		if !kerr.IsRetriable(err) && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return fmt.Errorf("list topics: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	return nil
 }
 
 func createTopic(ctx context.Context, adm *kadm.Client, want Topic) error {
