@@ -32,6 +32,8 @@ type Config struct {
 	Report func(*schemas.WorkerStatus)
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
+
+	extra []kgo.Opt // of tests, after the worker's own
 }
 
 func (c Config) withDefaults() Config {
@@ -103,5 +105,5 @@ func (c Config) options(lease *lease) []kgo.Opt {
 	if c.Static {
 		opts = append(opts, kgo.InstanceID(c.Instance))
 	}
-	return opts
+	return append(opts, c.extra...)
 }
