@@ -97,6 +97,16 @@ func (s *Serde) DecodeQuarantined(ctx context.Context, b []byte) (*Quarantined, 
 	return decode[Quarantined](ctx, s, "quarantined", b)
 }
 
+// EncodeCommand gives the bytes of a person's decision.
+func (s *Serde) EncodeCommand(ctx context.Context, subject string, c *Command) ([]byte, error) {
+	return encode(ctx, s, subject, "command", c)
+}
+
+// DecodeCommand reads a person's decision; errors as DecodeEvent.
+func (s *Serde) DecodeCommand(ctx context.Context, b []byte) (*Command, error) {
+	return decode[Command](ctx, s, "command", b)
+}
+
 // EncodeWorkerStatus gives the bytes of a worker's status.
 func (s *Serde) EncodeWorkerStatus(ctx context.Context, subject string, w *WorkerStatus) ([]byte, error) {
 	return encode(ctx, s, subject, "worker_status", w)

@@ -31,6 +31,7 @@ var formats = map[string]*format{
 	"parked_record":   newFormat("parked_record", reflect.TypeFor[ParkedRecord](), binder{repair: true}),
 	"quarantined":     newFormat("quarantined", reflect.TypeFor[Quarantined](), binder{repair: true}),
 	"worker_status":   newFormat("worker_status", reflect.TypeFor[WorkerStatus](), binder{repair: true}),
+	"command":         newFormat("command", reflect.TypeFor[Command](), binder{}),
 }
 
 func newFormat(name string, t reflect.Type, b binder) *format {
@@ -52,7 +53,7 @@ func newFormat(name string, t reflect.Type, b binder) *format {
 
 // SchemaNames lists our schemas by the names Register takes.
 func SchemaNames() []string {
-	return []string{"order_event", "customer_event", "inventory_event", "outcome", "ledger_entry", "parked_record", "quarantined", "worker_status"}
+	return []string{"order_event", "customer_event", "inventory_event", "outcome", "ledger_entry", "parked_record", "quarantined", "worker_status", "command"}
 }
 
 // SchemaText is the Avro schema of a name as registered; empty for an unknown name.
@@ -74,6 +75,6 @@ func SchemaFor(topic string) string {
 	}
 	return map[string]string{
 		TopicOrders: "order_event", TopicCustomers: "customer_event", TopicInventory: "inventory_event",
-		"reconciliation": "outcome", "quarantine": "quarantined", "status": "worker_status",
+		"reconciliation": "outcome", "quarantine": "quarantined", "status": "worker_status", "commands": "command",
 	}[topic]
 }

@@ -53,6 +53,7 @@ const (
 	ReasonMapping        Reason = "mapping"           // parked: the event does not fill the request
 	ReasonMissingKey     Reason = "missing_key"       // parked: a record without key
 	ReasonOperator       Reason = "operator"          // discarded
+	ReasonReleased       Reason = "released"          // parked: a person released it, and its handling is under way
 )
 
 // Attempt is one delivery: one call and what came back.
@@ -152,6 +153,30 @@ type ParkedRecord struct {
 	Until       *time.Time // when waiting ends and a person is asked; nil: it waits for a person already
 	Attempts    []Attempt
 	Since       time.Time
+	// Command is the offset in the commands topic of the newest decision that was taken in for this event; -1 for none.
+	Command  int64
+	Released string // who released it and why, while that is under way; empty otherwise
+}
+
+// CommandKind is what a person decided about a parked event.
+type CommandKind string
+
+// The decisions.
+const (
+	Release CommandKind = "release" // handle it again now
+	Discard CommandKind = "discard" // end it without an effect of ours
+)
+
+// Command is a person's decision: the value of the commands topic, keyed and partitioned as the event it is about.
+type Command struct {
+	ID          string
+	Kind        CommandKind
+	Integration string
+	Topic       string // event topic, without the prefix
+	Key         string
+	EventID     EventID
+	Who, Why    string
+	At          time.Time
 }
 
 // Quarantined is authentic input that could not be normalized, kept whole: the value of the quarantine topic.

@@ -49,6 +49,8 @@ func golden(s *Serde, t *testing.T) map[string]struct {
 			func(b []byte) (any, error) { return s.DecodeQuarantined(ctx, b) }},
 		"worker_status": {func() ([]byte, error) { return s.EncodeWorkerStatus(ctx, "s", filled[WorkerStatus]()) },
 			func(b []byte) (any, error) { return s.DecodeWorkerStatus(ctx, b) }},
+		"command": {func() ([]byte, error) { return s.EncodeCommand(ctx, "s", filled[Command]()) },
+			func(b []byte) (any, error) { return s.DecodeCommand(ctx, b) }},
 	}
 }
 

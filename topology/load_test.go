@@ -30,8 +30,8 @@ func TestShippedTopologyLoads(t *testing.T) {
 	if strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Errorf("integrations = %v, want %v", got, want)
 	}
-	if n := len(topo.Topics); n != 6+2*9 {
-		t.Errorf("%d topics, want 24", n)
+	if n := len(topo.Topics); n != 7+2*9 {
+		t.Errorf("%d topics, want 25", n)
 	}
 }
 

@@ -289,6 +289,7 @@ const (
 	TopicReconciliation = "reconciliation"
 	TopicQuarantine     = "quarantine"
 	TopicStatus         = "status"
+	TopicCommands       = "commands"
 )
 
 // Integration finds one by name; nil when there is none.
