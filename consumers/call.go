@@ -18,7 +18,7 @@ import (
 func (e *engine) ask(ln *lane, it *item, d rules.Decision) bool {
 	it.op, it.key = d.Route.Operation, d.Key
 	id, now := e.in.Idempotency, e.Now()
-	if why := e.unrepeatable(it, now); why != "" {
+	if why := e.unrepeatable(it, now); why != "" && it.released == "" { // who released it takes the repetition upon himself
 		e.park(ln, it, hold{reason: schemas.ReasonUnknown, detail: why, op: it.op})
 		return false
 	}
@@ -131,6 +131,7 @@ func (e *engine) result(ev evResult) {
 		// The gate is shut now; the event stands in line until somebody mends the key.
 		e.log.Error("credentials are refused: calls stop until they work", "team", e.in.Team, "status", res.Status)
 	case deliver.Unknown:
+		it.released = ""
 		it.uncertain(now.Add(-res.Took))
 		it.unknown, it.askAfter = true, now.Add(e.in.Timeout.D()-res.Took)
 		e.again(ln, it, res)
@@ -200,7 +201,7 @@ func (it *item) note(a schemas.Attempt) {
 // setIntent adds the item's intent to an entry, beside how the operation stood before.
 func setIntent(entry *schemas.LedgerEntry, it *item, at time.Time) {
 	dropIntent(entry, it)
-	entry.Operations = append(entry.Operations, schemas.Operation{Name: it.op, State: schemas.OpIntent, EventID: it.env.ID, Key: it.key, At: at})
+	entry.Operations = append(slices.Clone(entry.Operations), schemas.Operation{Name: it.op, State: schemas.OpIntent, EventID: it.env.ID, Key: it.key, At: at})
 }
 
 // setOperation replaces how an operation stands, and takes out the intents that this settles: the event's own, and every

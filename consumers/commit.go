@@ -243,6 +243,9 @@ func (e *engine) onCommit(ev evCommit) error {
 		wait := min(10*time.Millisecond<<min(e.aborts, 10), time.Second)
 		e.commitAfter = e.Now().Add(wait)
 		e.log.Warn("a transaction was aborted and is repeated", "err", ev.err, "times", e.aborts, "in", wait)
+		if e.aborts >= maxAborts {
+			return fmt.Errorf("%d transactions were aborted one after the other, the last: %w", e.aborts, ev.err)
+		}
 		e.repeat(b)
 		return nil
 	}

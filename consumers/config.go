@@ -72,6 +72,7 @@ const (
 	maxBatch       = 5_000            // records in one transaction
 	maxPoll        = 1_000            // records handed over at once
 	maxAttempts    = 20               // attempts an outcome keeps: the first and the latest
+	maxAborts      = 20               // transactions aborted in a row, in some 12s, before a new client tries
 )
 
 // options is how the worker's client joins.

@@ -50,6 +50,9 @@ func (e *engine) finishWith(ln *lane, it *item, d rules.Decision, reference stri
 	}
 	dropIntent(entry, it)
 	e.put(ln, ledger.Prune(entry, now.Add(-e.in.DedupWindow.D())))
+	if it.released != "" && d.Detail == "" {
+		d.Detail = "released " + it.released
+	}
 	o := e.outcome(ln, it, d.Kind, d.Reason, d.Detail)
 	o.Reference = reference
 	if d.Withheld != nil {
@@ -80,8 +83,12 @@ func (e *engine) entry(ln *lane, it *item) *schemas.LedgerEntry {
 	return entry
 }
 
-// dropIntent takes back the intent of an event that ends without an effect.
+// dropIntent takes back the item's intent: it ends without an effect. A repetition of the same event has none, and leaves
+// that of the parked one alone.
 func dropIntent(entry *schemas.LedgerEntry, it *item) {
+	if !it.intent {
+		return
+	}
 	entry.Operations = slices.DeleteFunc(slices.Clone(entry.Operations), func(o schemas.Operation) bool {
 		return o.State == schemas.OpIntent && o.EventID == it.env.ID
 	})
@@ -106,12 +113,12 @@ func (e *engine) park(ln *lane, it *item, h hold) {
 	}
 	e.put(ln, entry)
 	w := &schemas.ParkedRecord{Integration: e.in.Name, EventID: poisonID(it), EventType: it.env.Type, Key: ln.key, Topic: ln.part.name, Partition: ln.part.tp.partition,
-		Offset: it.rec.Offset, Headers: map[string]string{}, Value: it.rec.Value, Reason: h.reason, Detail: h.detail, Needs: h.needs, Operation: h.op, Attempts: it.attempts, Since: e.Now()}
+		Offset: it.rec.Offset, Headers: map[string]string{}, Value: it.rec.Value, Reason: h.reason, Detail: h.detail, Needs: h.needs, Operation: h.op, Attempts: it.attempts, Since: e.Now(), Command: -1}
 	for _, hd := range it.rec.Headers {
 		w.Headers[hd.Key] = string(hd.Value)
 	}
 	if it.parked != nil {
-		w.Since = it.parked.Since
+		w.Since, w.Command = it.parked.Since, it.parked.Command
 	}
 	if !h.until.IsZero() {
 		w.Until = &h.until
@@ -129,7 +136,7 @@ func (e *engine) parkRecord(p *partition, w *schemas.ParkedRecord, it *item) {
 		e.fail(err)
 		return
 	}
-	headers := []kgo.RecordHeader{}
+	headers := deadLetterHeaders(w, e.Topology.Group(e.in.Name), e.Topology.Prefix)
 	for k, v := range w.Headers {
 		headers = append(headers, kgo.RecordHeader{Key: k, Value: []byte(v)})
 	}

@@ -96,6 +96,9 @@ func (e *engine) assign(tp topicPartition) error {
 	p.ctx, p.cancel = context.WithCancel(e.ctx)
 	e.parts[tp] = p
 	e.Metrics.restoring.WithLabelValues(e.in.Name).Inc()
+	if err := e.hear(tp.partition); err != nil {
+		return err
+	}
 	go func() {
 		store, err := e.restore(p)
 		e.send(evRestored{p, store, err})
@@ -105,7 +108,8 @@ func (e *engine) assign(tp topicPartition) error {
 
 func (e *engine) restore(p *partition) (*ledger.Store, error) {
 	// A transaction that our predecessor of the same name left open ends by this; ledger.Fence cannot tell it from ours.
-	if _, _, err := e.cl.ProducerID(p.ctx); err != nil {
+	// Not under the partition's context: the client keeps a cancelled attempt for ever.
+	if _, _, err := e.cl.ProducerID(e.ctx); err != nil {
 		return nil, fmt.Errorf("producer id: %w", err)
 	}
 	adm := kadm.NewClient(e.cl)
@@ -166,9 +170,14 @@ func (e *engine) restored(ev evRestored) error {
 	}
 	p.store = ev.store
 	p.offsets.start(p.committed)
+	e.resume(p)
 	for _, key := range p.store.ParkedKeys() {
 		e.recheck(p.lane(key))
 	}
+	for _, cmd := range p.commands {
+		e.command(cmd)
+	}
+	p.commands = nil
 	for _, ln := range p.lanes {
 		e.step(ln)
 	}
