@@ -48,7 +48,9 @@ func (e *engine) finishWith(ln *lane, it *item, d rules.Decision, reference stri
 		}
 		entry.Events = append(slices.Clone(entry.Events), done)
 	}
-	dropIntent(entry, it)
+	if d.Kind != schemas.Duplicate { // the intent that a repetition finds is that of the parked event it repeats
+		dropIntent(entry, it)
+	}
 	e.put(ln, ledger.Prune(entry, now.Add(-e.in.DedupWindow.D())))
 	if it.released != "" && d.Detail == "" {
 		d.Detail = "released " + it.released
@@ -83,8 +85,7 @@ func (e *engine) entry(ln *lane, it *item) *schemas.LedgerEntry {
 	return entry
 }
 
-// dropIntent takes back the item's intent: it ends without an effect. A repetition of the same event has none, and leaves
-// that of the parked one alone.
+// dropIntent takes back the item's own intent: it ends without an effect.
 func dropIntent(entry *schemas.LedgerEntry, it *item) {
 	if !it.intent {
 		return

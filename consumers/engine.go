@@ -41,6 +41,7 @@ type engine struct {
 	broken      error       // why the engine must end; nothing is committed any more
 	void        atomic.Bool // a drain took too long and the partition went: nothing may be committed any more
 	topicIDs    topicIDs
+	orders      *kgo.Client // follows the commands topic; nil until the first partition came
 	wake        *time.Timer
 	stopping    bool
 	lastSuccess *time.Time
@@ -184,6 +185,8 @@ func (e *engine) on(ev any) error {
 	case evResult:
 		e.inFlight--
 		e.result(ev)
+	case evCommand:
+		e.command(ev)
 	case evTimer:
 		if e.holds(ev.ln, ev.it) {
 			ev.ln.waiting = false

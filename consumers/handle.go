@@ -1,7 +1,6 @@
 package consumers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +27,10 @@ func (e *engine) step(ln *lane) {
 			e.Metrics.replayed.WithLabelValues(e.in.Name).Inc()
 			e.pop(ln)
 			e.batch.offsets = true
+			continue
+		}
+		if it.discarded != "" {
+			e.finish(ln, it, rules.Decision{Kind: schemas.Discarded, Reason: schemas.ReasonOperator, Detail: it.discarded})
 			continue
 		}
 		if len(it.rec.Key) == 0 {
@@ -90,7 +93,7 @@ func (e *engine) recall(ln *lane, it *item) {
 
 // facts is what rules.Decide needs to know of the head.
 func (e *engine) facts(ln *lane, it *item) rules.Facts {
-	f := rules.Facts{Event: it.ev, Entry: it.noted, Behind: ln.behind(), Attempted: it.called, Now: e.Now()}
+	f := rules.Facts{Event: it.ev, Entry: it.noted, Behind: ln.behind(), Attempted: it.called, Released: it.released != "", Now: e.Now()}
 	for _, w := range ln.part.store.Parked(ln.key) {
 		if it.parked == nil || w.EventID != it.parked.EventID && w.Offset < it.parked.Offset {
 			f.Parked = append(f.Parked, rules.Waiting{ID: w.EventID, BusinessID: w.Headers["ce_businessid"], Reason: w.Reason})
@@ -112,7 +115,7 @@ func (e *engine) known(ln *lane, it *item) (rules.Decision, bool) {
 // decode decodes the head. It gives false where that waits for the registry; the lane then goes on by evDecoded.
 func (e *engine) decode(ln *lane, it *item) bool {
 	if e.Serde.Cached(it.rec.Value) {
-		ev, err := e.Serde.DecodeEvent(e.ctx, it.rec.Value)
+		ev, err := e.event(e.ctx, it.rec.Value)
 		e.decodedItem(ln, it, ev, err)
 		return !ln.waiting
 	}
@@ -120,10 +123,22 @@ func (e *engine) decode(ln *lane, it *item) bool {
 	go func() {
 		ctx, cancel := context.WithTimeout(e.ctx, 10*time.Second)
 		defer cancel()
-		ev, err := e.Serde.DecodeEvent(ctx, it.rec.Value)
+		ev, err := e.event(ctx, it.rec.Value)
 		e.send(evDecoded{ln, it, ev, err})
 	}()
 	return false
+}
+
+// event decodes a value. A parked record that another's tool put back into its topic counts as the event it holds: its id is
+// known, so that nothing is done twice.
+func (e *engine) event(ctx context.Context, value []byte) (*schemas.Event, error) {
+	ev, err := e.Serde.DecodeEvent(ctx, value)
+	if err != nil && errors.Is(err, schemas.ErrPoison) {
+		if w, parkedErr := e.Serde.DecodeParkedRecord(ctx, value); parkedErr == nil {
+			return e.Serde.DecodeEvent(ctx, w.Value)
+		}
+	}
+	return ev, err
 }
 
 func (e *engine) decoded(ev evDecoded) {
@@ -173,38 +188,32 @@ func (e *engine) pop(ln *lane) {
 	}
 }
 
-// recheck puts parked events that may go on now to the front of their lane: what they needed came, or they became
-// pointless. It is called whenever the order learned something.
+// recheck puts parked events that may go on now to the front of their lane: what they needed came, they became pointless,
+// or the one they stood behind is gone. It is called whenever the order learned something.
 func (e *engine) recheck(ln *lane) {
-	store, ready := ln.part.store, []*item(nil)
+	store, ready, blocked := ln.part.store, []*item(nil), false
 	for _, w := range store.Parked(ln.key) {
-		if w.Reason != schemas.ReasonNeeds || slices.ContainsFunc(ln.queue, func(it *item) bool { return it.parked != nil && it.parked.EventID == w.EventID }) {
+		behind := w.Reason == schemas.ReasonBehind
+		if w.Reason != schemas.ReasonNeeds && !behind {
+			blocked = true
 			continue
 		}
-		it := &item{parked: w, rec: parkedRecord(w, e.Topology.Prefix), attempts: w.Attempts}
-		it.env, _ = schemas.EnvelopeOf(it.rec.Headers)
-		ev, err := e.Serde.DecodeEvent(e.ctx, w.Value) // its schema is at hand since it was parked, or restored
-		if err != nil {
-			e.log.Warn("a parked event does not decode", "event_id", w.EventID, "err", err)
+		if behind && blocked || ln.holds(w.EventID) {
 			continue
 		}
-		e.decodedItem(ln, it, ev, nil)
-		d := rules.Decide(e.in, e.Topology.Ownership, rules.Facts{Event: ev, Entry: store.Entry(ln.key), Behind: ln.behind(), Now: e.Now()})
+		it := e.unparked(ln, w)
+		if it.ev == nil {
+			e.log.Warn("a parked event does not decode", "event_id", w.EventID)
+			continue
+		}
+		d := rules.Decide(e.in, e.Topology.Ownership, rules.Facts{Event: it.ev, Entry: store.Entry(ln.key), Behind: ln.behind(), Now: e.Now()})
 		if d.Action != rules.Hold {
 			ready = append(ready, it)
 		}
 	}
-	if ready == nil {
-		return
+	if ready != nil {
+		ln.front(ready...)
 	}
-	// Several may be free at once: they go before the events that came later, and among each other in their order.
-	first := slices.IndexFunc(ln.queue, func(it *item) bool { return it.parked == nil })
-	if first < 0 {
-		first = len(ln.queue)
-	}
-	front := append(slices.Clone(ln.queue[:first]), ready...)
-	slices.SortStableFunc(front, func(a, b *item) int { return cmp.Compare(a.rec.Offset, b.rec.Offset) })
-	ln.queue = append(front, ln.queue[first:]...)
 }
 
 // expireParked hands what waited too long for another event to a person: the record stays, and says so.

@@ -1,7 +1,9 @@
 package consumers
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -23,7 +25,8 @@ type partition struct {
 	cancel  context.CancelFunc
 	revoked *drain // not nil: no new call; told when the partition is drained and dropped
 
-	committed int64 // of the group when the partition came, or where its log starts
+	commands  []evCommand // that came before the store was restored
+	committed int64       // of the group when the partition came, or where its log starts
 }
 
 // lane is the events of one order, in order; only its head is handled.
@@ -59,6 +62,9 @@ type item struct {
 	askAfter time.Time     // before that, a probe may come before the call it asks about
 	op       string
 	withheld []string
+
+	released  string // who released it and why, until a call of unknown effect uses that up
+	discarded string // who discarded it and why
 }
 
 // head is the event the lane stands at; nil when the lane is empty.
@@ -102,6 +108,24 @@ func (ln *lane) pop() *item {
 		}
 	}
 	return it
+}
+
+// front puts parked events before the events that came later, and among each other in their order.
+func (ln *lane) front(items ...*item) {
+	first := slices.IndexFunc(ln.queue, func(it *item) bool { return it.parked == nil })
+	if first < 0 {
+		first = len(ln.queue)
+	}
+	if (ln.busy || ln.waiting) && first == 0 {
+		first = 1 // the head is under way
+	}
+	front := append(slices.Clone(ln.queue[:first]), items...)
+	from := 0
+	if ln.busy || ln.waiting {
+		from = 1
+	}
+	slices.SortStableFunc(front[min(from, len(front)):], func(a, b *item) int { return cmp.Compare(a.rec.Offset, b.rec.Offset) })
+	ln.queue = append(front, ln.queue[first:]...)
 }
 
 // lane finds or makes the lane of a key.

@@ -39,7 +39,9 @@ type Facts struct {
 	Behind []schemas.EventType  // types of the order's events that wait behind this one, from systems that speak for them
 	// Attempted true: a call was made whose effect is not known to be absent, so it may be neither superseded nor expired.
 	Attempted bool
-	Now       time.Time
+	// Released true: a person asked for it now, whatever it waited for.
+	Released bool
+	Now      time.Time
 }
 
 // Decision is what becomes of the event, and why.
@@ -107,7 +109,7 @@ func decideRoute(in *topology.Integration, route *topology.Route, f Facts) Decis
 	if by, ok := superseding(route, f); ok && !f.Attempted {
 		return finish(schemas.Superseded, schemas.ReasonCancelled, "%s came before %s was made", by, route.Operation)
 	}
-	if missing := Missing(route, f.Entry); len(missing) > 0 {
+	if missing := Missing(route, f.Entry); len(missing) > 0 && !f.Released {
 		return Decision{Action: Hold, Reason: schemas.ReasonNeeds, Needs: missing, Until: f.Now.Add(route.NeedsWithin.D()),
 			Detail: fmt.Sprintf("waits for %v", missing)}
 	}
