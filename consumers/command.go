@@ -86,7 +86,7 @@ func (e *engine) command(ev evCommand) {
 		w := *list[i]
 		w.Command, w.Released, w.Until, w.Reason, w.Detail = ev.offset, by, nil, schemas.ReasonReleased, "released "+by
 		e.parkRecord(p, &w, nil)
-		ln.commit = e.batch.seq // the decision is durable before anything is done
+		e.put(ln, p.store.Entry(c.Key)) // the lane waits: the decision is durable before anything is done
 		it.parked, it.released = &w, by
 	default:
 		e.log.Warn("an unknown command is left alone", "kind", c.Kind, "offset", ev.offset)
