@@ -94,53 +94,6 @@ func (c *cli) status() *cobra.Command {
 	return cmd
 }
 
-// parked is seam parked: what waits.
-func (c *cli) parked() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use: "parked [INTEGRATION...]", Short: "List what waits in integrations, why and since when",
-		Example: "  seam parked\n  seam parked warehouse tax\n  seam parked --json",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := c.reader()
-			if err != nil {
-				return err
-			}
-			if len(args) == 0 {
-				for _, in := range cfg.Topology.Integrations {
-					args = append(args, in.Name)
-				}
-			}
-			var all []*schemas.ParkedRecord
-			for _, name := range args {
-				list, err := reconcile.Parked(cmd.Context(), cfg, name)
-				if err != nil {
-					return err
-				}
-				all = append(all, list...)
-			}
-			if asJSON {
-				return c.json(append([]*schemas.ParkedRecord{}, all...))
-			}
-			w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "INTEGRATION\tORDER\tEVENT\tTYPE\tREASON\tSINCE\tUNTIL\tDETAIL")
-			for _, p := range all {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Integration, p.Key, p.EventID, p.EventType, p.Reason, p.Since.UTC().Format(time.RFC3339), until(p.Until), p.Detail)
-			}
-			return w.Flush()
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON array, with the events' bytes")
-	return cmd
-}
-
-// until is when a person is asked: now, where nothing else is waited for.
-func until(t *time.Time) string {
-	if t == nil {
-		return "a person"
-	}
-	return t.UTC().Format(time.RFC3339)
-}
-
 // quarantine is seam quarantine: input that was authentic and could not be read.
 func (c *cli) quarantine() *cobra.Command {
 	cmd := &cobra.Command{Use: "quarantine", Short: "List, show and re-ingest input that could not be normalized",
