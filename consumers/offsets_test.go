@@ -1,0 +1,74 @@
+package consumers
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// TestOffsetsAgainstAList draws records, gaps and settlements at random and compares with a walk over everything received.
+func TestOffsetsAgainstAList(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		o := newOffsets()
+		start := rng.Int64N(100)
+		if seed%2 == 0 {
+			o.start(start)
+		}
+		if w := o.watermark(); seed%2 == 0 && w != start || seed%2 == 1 && w != -1 {
+			t.Fatalf("seed %d: before the first record the watermark is %d", seed, w)
+		}
+		settled := map[int64]bool{}
+		var received []int64
+		next := start
+		for range 300 {
+			switch rng.IntN(5) {
+			case 0, 1:
+				next += 1 + rng.Int64N(3) // markers and compaction leave gaps
+				o.receive(next - 1)
+				received = append(received, next-1)
+			case 2:
+				if len(received) > 0 { // fetched twice
+					o.receive(received[len(received)-1])
+					delete(settled, received[len(received)-1])
+				}
+			default:
+				if len(received) > 0 {
+					at := received[rng.IntN(len(received))]
+					o.settle(at)
+					settled[at] = true
+				}
+			}
+			want := o.next
+			for i := len(received) - 1; i >= 0; i-- {
+				if !settled[received[i]] {
+					want = received[i]
+				}
+			}
+			if got := o.watermark(); got != want {
+				t.Fatalf("seed %d: watermark %d, want %d", seed, got, want)
+			}
+			if len(received) > 0 && o.next != received[len(received)-1]+1 {
+				t.Fatalf("seed %d: next is %d after %d", seed, o.next, received[len(received)-1])
+			}
+		}
+	}
+}
+
+// A million records finished behind one that is stuck cost nothing.
+func TestOffsetsForgetWhatIsSettled(t *testing.T) {
+	t.Parallel()
+	o := newOffsets()
+	o.receive(0)
+	for i := int64(1); i < 100_000; i++ {
+		o.receive(i)
+		o.settle(i)
+	}
+	if len(o.at) != 1 || len(o.open) != 1 || o.watermark() != 0 {
+		t.Errorf("%d records held at watermark %d, want 1 at 0", len(o.at), o.watermark())
+	}
+	o.settle(0)
+	if o.watermark() != 100_000 {
+		t.Errorf("watermark %d, want 100000", o.watermark())
+	}
+}
