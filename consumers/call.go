@@ -62,6 +62,7 @@ func (e *engine) intend(ln *lane, it *item) {
 // call makes one attempt, or asks whether an earlier one had its effect.
 func (e *engine) call(ln *lane, it *item, d rules.Decision) {
 	now := e.Now()
+	e.gate.pace.called(it.tries > 0)
 	it.tries++
 	if it.first.IsZero() {
 		it.first, it.shutAt = now, e.gate.shutFor(now)

@@ -246,7 +246,7 @@ func (e *engine) throttle() {
 // pump starts calls of ready lanes while the gate, the in-flight limit and the lease allow.
 func (e *engine) pump() {
 	now := e.Now()
-	for len(e.ready) > 0 && e.inFlight < e.in.InFlight && !e.stopping {
+	for len(e.ready) > 0 && e.gate.pace.room(e.inFlight) && !e.stopping {
 		ln := e.ready[0]
 		it := ln.head()
 		if it == nil || it.noted == nil || ln.part.revoked != nil || e.parts[ln.part.tp] != ln.part {
@@ -262,6 +262,11 @@ func (e *engine) pump() {
 		if e.lease.left() <= 0 {
 			e.wake.Reset(50 * time.Millisecond)
 			return
+		}
+		if wait, ok := e.gate.pace.mayRepeat(now); !ok && it.tries > 0 {
+			e.ready, ln.asked = e.ready[1:], false
+			e.later(ln, it, wait)
+			continue
 		}
 		wait, ok := e.gate.enter(now)
 		if !ok {

@@ -3,8 +3,6 @@ package consumers
 import (
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/binaryandbeyond/seam/consumers/deliver"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
@@ -13,10 +11,10 @@ import (
 // gate decides whether the integration may be called now. It is shut by a maintenance window, by credentials that were
 // refused, and by the breaker; while it is shut no clock of an event runs. It is not safe for concurrent use.
 type gate struct {
-	in      *topology.Integration
-	limiter *rate.Limiter
-	recent  []bool // the last calls, true for failed
-	next    int
+	in     *topology.Integration
+	pace   *pace
+	recent []bool // the last calls, true for failed
+	next   int
 
 	state     string // schemas.WorkerStatus.Circuit
 	why       string
@@ -36,11 +34,7 @@ const (
 )
 
 func newGate(in *topology.Integration) *gate {
-	limit, burst := rate.Inf, 1
-	if in.Rate.Limit > 0 {
-		limit, burst = rate.Limit(in.Rate.Limit), max(1, int(in.Rate.Limit))
-	}
-	return &gate{in: in, limiter: rate.NewLimiter(limit, burst), state: circuitClosed}
+	return &gate{in: in, pace: newPace(in), state: circuitClosed}
 }
 
 // enter takes a permit for one call, or says how long to wait before asking again.
@@ -57,9 +51,7 @@ func (g *gate) enter(now time.Time) (wait time.Duration, ok bool) {
 			return g.in.Timeout.D(), false // its answer wakes the gate before
 		}
 	}
-	r := g.limiter.ReserveN(now, 1)
-	if d := r.DelayFrom(now); d > 0 {
-		r.CancelAt(now)
+	if d, ok := g.pace.take(now); !ok {
 		return d, false
 	}
 	if g.state != circuitClosed {
@@ -72,6 +64,7 @@ func (g *gate) enter(now time.Time) (wait time.Duration, ok bool) {
 
 // leave takes note of how a call went that was started in an epoch.
 func (g *gate) leave(now time.Time, epoch int, res deliver.Result) {
+	g.pace.answered(now, res.Class)
 	if epoch != g.epoch {
 		return // 64 calls were out when the first one tripped it: neither their failure nor their luck counts now
 	}

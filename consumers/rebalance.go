@@ -95,6 +95,7 @@ func (e *engine) assign(tp topicPartition) error {
 	p := &partition{tp: tp, name: strings.TrimPrefix(tp.topic, e.Topology.Prefix), lanes: map[string]*lane{}, offsets: newOffsets()}
 	p.ctx, p.cancel = context.WithCancel(e.ctx)
 	e.parts[tp] = p
+	e.share()
 	e.Metrics.restoring.WithLabelValues(e.in.Name).Inc()
 	if err := e.hear(tp.partition); err != nil {
 		return err
@@ -228,9 +229,15 @@ func (e *engine) settleRevoked() {
 	}
 }
 
+// share tells the pace which part of the integration is this process's.
+func (e *engine) share() {
+	e.gate.pace.own(len(e.parts), int(e.Topology.Partitions)*len(e.Topology.InputTopics(e.in)))
+}
+
 // remove forgets a partition and what its lanes hold.
 func (e *engine) remove(p *partition) {
 	delete(e.parts, p.tp)
+	e.share()
 	for _, ln := range p.lanes {
 		for _, it := range ln.queue {
 			if it.parked == nil {

@@ -104,6 +104,9 @@ func (t *Topology) Scale(f float64) {
 			scale(d)
 		}
 		in.Rate.Limit = PerSecond(float64(in.Rate.Limit) / f)
+		for j := range in.Rate.Slow {
+			in.Rate.Slow[j].Limit = PerSecond(float64(in.Rate.Slow[j].Limit) / f)
+		}
 		for j := range in.Deliver {
 			scale(&in.Deliver[j].NeedsWithin)
 		}
@@ -150,6 +153,7 @@ func integrationDefaults(in *Integration) {
 	or(&in.Retry.Initial, Duration(200*time.Millisecond))
 	or(&in.Retry.Max, Duration(2*time.Minute))
 	or(&in.Retry.GiveUpAfter, Duration(2*time.Hour))
+	or(&in.Retry.Budget, 20)
 	or(&in.Breaker.Failures, 50)
 	or(&in.Breaker.Of, 20)
 	or(&in.Breaker.Open, Duration(30*time.Second))

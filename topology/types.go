@@ -177,11 +177,14 @@ type FileSink struct {
 // Answers says what the downstream's statuses mean; a status in none of the lists is classed by HTTP's own meaning where
 // that is unambiguous (429, 5xx, 401, 403) and is outside the contract otherwise.
 type Answers struct {
-	Delivered   []int  `yaml:"delivered"`    // default [200, 201, 202, 204]
-	AlreadyDone []int  `yaml:"already_done"` // default none
-	Rejected    []int  `yaml:"rejected"`     // default [400, 404, 410, 413, 422]
-	Retry       []int  `yaml:"retry"`        // beside 408, 425, 429, 503
-	Reference   string `yaml:"reference"`    // dotted path of the downstream's id in its JSON answer
+	Delivered   []int `yaml:"delivered"`    // default [200, 201, 202, 204]
+	AlreadyDone []int `yaml:"already_done"` // default none
+	Rejected    []int `yaml:"rejected"`     // default [400, 404, 410, 413, 422]
+	Retry       []int `yaml:"retry"`        // beside 408, 425, 429, 503
+	// Problems says what the types of problem documents (RFC 9457) mean, before the status does: type URI to delivered,
+	// already_done, rejected, retry or unknown.
+	Problems  map[string]string `yaml:"problems"`
+	Reference string            `yaml:"reference"` // dotted path of the downstream's id in its JSON answer
 }
 
 // Route is one kind of request of an integration.
@@ -221,6 +224,8 @@ type Retry struct {
 	Initial     Duration `yaml:"initial"`       // first ceiling of the full-jitter backoff. Default 200ms
 	Max         Duration `yaml:"max"`           // greatest ceiling. Default 2m
 	GiveUpAfter Duration `yaml:"give_up_after"` // then the event is parked. Default 2h
+	// Budget is the share of repetitions among calls; beyond it (and ten a second) they wait. Default 20%.
+	Budget Percent `yaml:"budget"`
 }
 
 // Breaker stops all calls of an integration while it mostly fails.
@@ -230,9 +235,18 @@ type Breaker struct {
 	Open     Duration `yaml:"open"`     // how long no call is made; then one probe. Default 30s
 }
 
-// Rate is the greatest number of calls per second of one process for an integration.
+// Rate is the greatest number of calls of an integration, over all its instances: each takes the share that its partitions
+// are of all.
 type Rate struct {
 	Limit PerSecond `yaml:"limit"` // default none
+	// Slow gives hours of the week a lower limit: Monday mornings.
+	Slow []Slow `yaml:"slow"`
+}
+
+// Slow is hours of the week with a limit of their own.
+type Slow struct {
+	Window `yaml:",inline"`
+	Limit  PerSecond `yaml:"limit"`
 }
 
 // Integration is one downstream with its rules: integrations/<name>.yaml. Its group, ledger and parked topics follow

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
 	"regexp"
@@ -141,6 +142,14 @@ func (l *loader) integration(t *Topology, in *Integration) {
 			l.at(file, "windows", "%v", err)
 		}
 	}
+	for i, s := range in.Rate.Slow {
+		if err := s.check(); err != nil {
+			l.at(file, fmt.Sprintf("rate.slow.%d", i), "%v", err)
+		}
+		if s.Limit <= 0 {
+			l.at(file, fmt.Sprintf("rate.slow.%d", i), "limit is missing: how many calls in these hours?")
+		}
+	}
 	l.idempotency(file, in)
 	for i := range in.Deliver {
 		l.route(file, in, i)
@@ -196,6 +205,11 @@ func (l *loader) route(file string, in *Integration, i int) {
 		}
 		if _, err := ParseTemplate(r.HTTP.URL); err != nil {
 			l.at(file, at+".http.url", "url: %v", err)
+		}
+	}
+	for _, problem := range slices.Sorted(maps.Keys(r.Answers.Problems)) {
+		if class := r.Answers.Problems[problem]; !slices.Contains([]string{"delivered", "already_done", "rejected", "retry", "unknown"}, class) {
+			l.at(file, at+".answers.problems."+problem, "problem %s means %q: write delivered, already_done, rejected, retry or unknown", problem, class)
 		}
 	}
 	for _, name := range r.Required {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,6 +16,18 @@ import (
 
 	"github.com/binaryandbeyond/seam/topology"
 )
+
+// meaning is what an answer tells: by the type of its problem document (RFC 9457) where the route declares that, else by its
+// status. Titles and details are for people.
+func (k *httpKind) meaning(resp *http.Response, body []byte, route *topology.Route) Class {
+	media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err == nil && media == "application/problem+json" {
+		if c, ok := route.Answers.Problems[reference(body, "type")]; ok {
+			return Class(c) // validated when the file was read
+		}
+	}
+	return k.class(resp.StatusCode, route)
+}
 
 // class says what a status means for a route.
 func (k *httpKind) class(status int, route *topology.Route) Class {

@@ -173,7 +173,7 @@ func (k *httpKind) do(req *http.Request, route *topology.Route) Result {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	res := Result{Status: resp.StatusCode, Class: k.class(resp.StatusCode, route), Detail: excerpt(k.mask.Replace(string(body))), RetryAfter: retryAfter(resp.Header, time.Now())}
+	res := Result{Status: resp.StatusCode, Class: k.meaning(resp, body, route), Detail: excerpt(k.mask.Replace(string(body))), RetryAfter: retryAfter(resp.Header, time.Now())}
 	if err == nil && (res.Class == Delivered || res.Class == AlreadyDone) {
 		res.Reference = reference(body, route.Answers.Reference)
 		res.Detail = ""
