@@ -113,12 +113,13 @@ order.total: {owner: shop, page: ops}
 order.payment_status: {owner: shop, page: ops}
 payment.amount: {owner: shop, page: ops}
 refund.amount: {owner: shop, page: ops}
+customer.email: {owner: shop, page: ops}
 `
 
 // newBench makes the cluster's topics for an integration whose YAML follows name, team and objectives.
-func newBench(t *testing.T, integration string) *bench {
+func newBench(t *testing.T, integration string, opts ...topologytest.Option) *bench {
 	t.Helper()
-	b := &bench{T: t, kafka: topologytest.Cluster(t), down: newDownstream(t), news: make(chan struct{}, 1)}
+	b := &bench{T: t, kafka: topologytest.Cluster(t, opts...), down: newDownstream(t), news: make(chan struct{}, 1)}
 	fsys := fstest.MapFS{
 		"topics.yaml":            {Data: []byte("prefix: \"" + b.kafka.Prefix + "\"\npartitions: 2\n")},
 		"teams.yaml":             {Data: []byte("ops: {pager: p}\n")},
@@ -191,6 +192,12 @@ func (b *bench) start(change ...func(*consumers.Config)) (stop func()) {
 // publish writes events to their topic, in order.
 func (b *bench) publish(events ...*schemas.Event) {
 	b.Helper()
+	b.publishBy(b.client, events...)
+}
+
+// publishBy writes them by another client.
+func (b *bench) publishBy(client *kgo.Client, events ...*schemas.Event) {
+	b.Helper()
 	for _, ev := range events {
 		topic := b.topo.TopicName(ev.Type.Topic())
 		value, err := b.serde.EncodeEvent(b.Context(), topic+"-value", ev)
@@ -198,7 +205,7 @@ func (b *bench) publish(events ...*schemas.Event) {
 			b.Fatal(err)
 		}
 		rec := &kgo.Record{Topic: topic, Key: []byte(ev.Subject), Value: value, Headers: schemas.EventHeaders(ev, "")}
-		if err := b.client.ProduceSync(b.Context(), rec).FirstErr(); err != nil {
+		if err := client.ProduceSync(b.Context(), rec).FirstErr(); err != nil {
 			b.Fatal(err)
 		}
 	}
