@@ -38,6 +38,9 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if file, err := os.ReadFile("topology/integrations/warehouse.yaml"); err != nil || !strings.Contains(string(text), string(file)) {
+		t.Errorf("the README shows another warehouse.yaml than the one that ships (%v)", err)
+	}
 	sh := newShell(t)
 	for _, m := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		block := m[1]
