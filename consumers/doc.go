@@ -12,8 +12,10 @@
 //	                   ─▶ retry ─▶ intent ... ─▶ parked    (time used up)
 //	                   ─▶ unknown ─▶ probe ─▶ delivered | retry
 //	                              ─▶ parked                (no key, no probe)
-//	parked   ─▶ intent ...                                 (what it needed came)
+//	parked   ─▶ intent ...                                 (what it needed came, or the one it stood behind is gone)
 //	         ─▶ superseded                                 (a cancelling event came first)
+//	         ─▶ released ─▶ intent ...                     (a person said: again)
+//	         ─▶ discarded                                  (final, a person said: never, with a reason)
 //
 // One goroutine, engine.loop, owns all state of an integration; calls, restores and commits run beside it and send back
 // what came of them. Why no GroupTransactSession: it commits everything polled, and an abort resumes at the polled head.
