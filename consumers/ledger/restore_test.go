@@ -1,0 +1,230 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/binaryandbeyond/seam/consumers/ledger"
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology/topologytest"
+)
+
+// bench is the two topics of an integration, and a producer of both.
+type bench struct {
+	*testing.T
+	kafka  *topologytest.Kafka
+	src    ledger.Source
+	writer *kgo.Client
+}
+
+func newBench(t *testing.T) *bench {
+	k := topologytest.Cluster(t)
+	b := &bench{T: t, kafka: k, src: ledger.Source{
+		Options: []kgo.Opt{kgo.SeedBrokers(k.Brokers...)}, Group: k.Prefix + "seam.down", Serde: schemas.NewSerde(k.RegistryClient(t)),
+		Ledger: k.Topic(t, "ledger.down", 2, map[string]string{"cleanup.policy": "compact"}), Parked: k.Topic(t, "parked.down", 2, map[string]string{"cleanup.policy": "compact"}),
+		Topic: schemas.TopicOrders, TopicID: "this", Partition: 1,
+	}}
+	b.writer = b.client("")
+	return b
+}
+
+// client writes to chosen partitions, in transactions where it is named.
+func (b *bench) client(id string) *kgo.Client {
+	opts := []kgo.Opt{kgo.RecordPartitioner(kgo.ManualPartitioner())}
+	if id != "" {
+		opts = append(opts, kgo.TransactionalID(id), kgo.TransactionTimeout(time.Minute))
+	}
+	return b.kafka.Client(b.T, opts...)
+}
+
+func (b *bench) produce(cl *kgo.Client, recs ...*kgo.Record) {
+	b.Helper()
+	if err := cl.ProduceSync(b.Context(), recs...).FirstErr(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// entry is the ledger record of a key of a topic.
+func (b *bench) entry(topic, topicID, key string, settled int64) *kgo.Record {
+	b.Helper()
+	value, err := b.src.Serde.EncodeLedgerEntry(b.Context(), b.src.Ledger+"-value", &schemas.LedgerEntry{Topic: topic, TopicID: topicID, Key: key, Settled: settled})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &kgo.Record{Topic: b.src.Ledger, Partition: 1, Key: []byte(ledger.EntryKey(topic, key)), Value: value}
+}
+
+// park is the record of a parked event; gone is its tombstone.
+func (b *bench) park(topic, key string, id schemas.EventID) *kgo.Record {
+	b.Helper()
+	value, err := b.src.Serde.EncodeParkedRecord(b.Context(), b.src.Parked+"-value", &schemas.ParkedRecord{Topic: topic, Key: key, EventID: id, Reason: schemas.ReasonNeeds})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &kgo.Record{Topic: b.src.Parked, Partition: 1, Key: []byte(ledger.ParkedKey(topic, key, id)), Value: value}
+}
+
+func gone(rec *kgo.Record) *kgo.Record {
+	return &kgo.Record{Topic: rec.Topic, Partition: rec.Partition, Key: rec.Key}
+}
+
+func (b *bench) restore() *ledger.Store {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Second)
+	defer cancel()
+	s, err := ledger.Restore(ctx, b.src)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
+
+// settled is the settled offset of each key, as far as it is known.
+func settled(s *ledger.Store, keys ...string) map[string]int64 {
+	out := map[string]int64{}
+	for _, k := range keys {
+		out[k] = s.Entry(k).Settled
+	}
+	return out
+}
+
+func TestRestore(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if s := b.restore(); s.Len() != 0 || s.ParkedCount() != 0 {
+		t.Errorf("of empty topics: %d entries, %d parked", s.Len(), s.ParkedCount())
+	}
+	elsewhere := b.entry("orders", "this", "P", 1)
+	elsewhere.Partition = 0
+	binary := b.entry("orders", "this", "\xff\xfe", 4)
+	b.produce(b.writer,
+		b.entry("orders", "this", "A", 1), b.entry("orders", "this", "A", 7), b.entry("orders", "this", "B", 2), elsewhere, binary,
+		b.entry("customers", "this", "A", 99), // shares the partition, and is another subject
+		b.entry("orders", "this", "E", 5), gone(b.entry("orders", "this", "E", 5)),
+		b.entry("orders", "before", "R", 50), // of the topic before it was made anew
+		b.park("orders", "A", "a1"), b.park("orders", "A", "a2"), gone(b.park("orders", "A", "a1")), b.park("customers", "A", "c1"), gone(b.park("orders", "A", "never")),
+	)
+	s := b.restore()
+	want := map[string]int64{"A": 7, "B": 2, "\xff\xfe": 4, "E": -1, "R": -1, "P": -1}
+	if diff := cmp.Diff(want, settled(s, "A", "B", "\xff\xfe", "E", "R", "P")); diff != "" {
+		t.Errorf("settled (-want +got):\n%s", diff)
+	}
+	if s.Len() != 4 || s.ParkedCount() != 1 || s.Parked("A")[0].EventID != "a2" {
+		t.Errorf("%d entries, parked %v", s.Len(), s.Parked("A"))
+	}
+	if got := s.Entry("R").TopicID; got != "this" {
+		t.Errorf("an entry of the topic before has id %q", got)
+	}
+	b.src.Topic = schemas.TopicCustomers
+	if s := b.restore(); s.Len() != 1 || s.Entry("A").Settled != 99 || s.ParkedCount() != 1 {
+		t.Errorf("of the other topic: %d entries, A at %d, %d parked", s.Len(), s.Entry("A").Settled, s.ParkedCount())
+	}
+}
+
+// begin writes records in a transaction and leaves it open.
+func (b *bench) begin(id string, recs ...*kgo.Record) *kgo.Client {
+	b.Helper()
+	cl := b.client(id)
+	if err := cl.BeginTransaction(); err != nil {
+		b.Fatal(err)
+	}
+	b.produce(cl, recs...)
+	return cl
+}
+
+// TestRestoreSeesWhatIsCommittedBehindAnOpenTransaction: the open one holds the last stable offset down; a restore to that
+// would miss an outcome, and its owner would call again.
+func TestRestoreSeesWhatIsCommittedBehindAnOpenTransaction(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	dead := b.begin(b.src.Group+"/dead", b.entry("orders", "this", "A", 1))
+	b.produce(b.writer, b.entry("orders", "this", "B", 2))
+	aborted := b.begin(b.src.Group+"/aborted", b.entry("orders", "this", "B", 3))
+	if err := aborted.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int64{"A": -1, "B": 2}, settled(b.restore(), "A", "B")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if err := dead.EndTransaction(t.Context(), kgo.TryCommit); err == nil {
+		t.Error("the dead one, awake again, commits what its successor did not see")
+	}
+	if diff := cmp.Diff(map[string]int64{"A": -1, "B": 2}, settled(b.restore(), "A", "B")); diff != "" {
+		t.Errorf("after the dead one's commit (-want +got):\n%s", diff)
+	}
+}
+
+// TestFenceLeavesOthersAlone: a living member's transaction ends by itself, and is waited for; other groups' and other
+// partitions' are nobody's business.
+func TestFenceLeavesOthersAlone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	other := b.entry("orders", "this", "A", 1)
+	other.Partition = 0
+	open := map[string]*kgo.Client{
+		"another group":     b.begin(b.kafka.Prefix+"seam.down2/x", b.entry("orders", "this", "B", 2)),
+		"another partition": b.begin(b.src.Group+"/y", other),
+	}
+	member := b.kafka.Client(t, kgo.ClientID(b.src.Group+"/alive"), kgo.ConsumerGroup(b.src.Group), kgo.ConsumeTopics(b.src.Parked))
+	topologytest.Eventually(t, "the member is in its group", func() error {
+		groups, err := kadm.NewClient(b.writer).DescribeGroups(t.Context(), b.src.Group)
+		if group := groups[b.src.Group]; err == nil && len(group.AssignedPartitions()) == 0 {
+			err = errors.New("not yet")
+		}
+		return err
+	})
+	defer member.Close()
+	open["a living member"] = b.begin(b.src.Group+"/alive", b.entry("orders", "this", "C", 3))
+	if err := ledger.Fence(t.Context(), b.writer, b.src.Group, 1, b.src.Ledger, b.src.Parked); err != nil {
+		t.Fatal(err)
+	}
+	restored := make(chan map[string]int64, 1)
+	go func() { // waits for those that hold its partition
+		s, err := ledger.Restore(t.Context(), b.src)
+		if err != nil {
+			t.Error(err)
+			restored <- nil
+			return
+		}
+		restored <- settled(s, "B", "C")
+	}()
+	for name, cl := range open {
+		select {
+		case got := <-restored:
+			t.Fatalf("restored to %v while a transaction of %s was open", got, name)
+		default:
+		}
+		if err := cl.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+			t.Errorf("the transaction of %s was ended: %v", name, err)
+		}
+	}
+	if diff := cmp.Diff(map[string]int64{"B": 2, "C": 3}, <-restored); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestRestoreFaults(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	few := b.src
+	few.Partition = 7
+	if _, err := ledger.Restore(t.Context(), few); err == nil || !strings.Contains(err.Error(), "no partition 7") {
+		t.Errorf("a ledger with fewer partitions than its topic: %v", err)
+	}
+	b.produce(b.writer, &kgo.Record{Topic: b.src.Ledger, Partition: 1, Key: []byte("A"), Value: []byte("no Avro")})
+	if _, err := ledger.Restore(t.Context(), b.src); err == nil || !strings.Contains(err.Error(), "offset 0") {
+		t.Errorf("an entry that nobody can read: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := ledger.Restore(ctx, b.src); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
