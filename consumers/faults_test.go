@@ -78,7 +78,11 @@ func TestIntentOfADeadWorker(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			text := strings.Replace(keyed, "{key: Idempotency-Key, remembers: 24h}", tt.idempotency, 1)
-			b := newBench(t, strings.NewReplacer("give_up_after: 10s", "give_up_after: 1ms", "timeout: 2s", "timeout: 200ms").Replace(text))
+			text = strings.Replace(text, "timeout: 2s", "timeout: 200ms", 1)
+			if strings.Contains(tt.idempotency, "1ms") { // a key may not be forgotten before the last retry
+				text = strings.Replace(text, "give_up_after: 10s", "give_up_after: 1ms", 1)
+			}
+			b := newBench(t, text)
 			if tt.there {
 				b.down.effects["a1"] = 1
 			}
