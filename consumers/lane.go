@@ -15,8 +15,7 @@ import (
 // partition is one input partition while this worker owns it.
 type partition struct {
 	tp      topicPartition
-	name    string // the event topic without prefix
-	topicID string
+	name    string        // the event topic without prefix
 	store   *ledger.Store // nil until restored
 	lanes   map[string]*lane
 	offsets *offsets
@@ -54,7 +53,6 @@ type item struct {
 	first    time.Time     // of the first attempt
 	shutAt   time.Duration // gate.shutFor at the first attempt
 	key      string        // idempotency key of its calls
-	recalled bool          // the ledger was asked for an intent of an earlier life
 	intent   bool          // its intent is in the ledger
 	unknown  bool          // a call's effect is unknown: probe before repeating, where that is declared
 	called   bool          // some attempt may have had an effect
