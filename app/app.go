@@ -40,7 +40,7 @@ type Config struct {
 	// Console is where people and scrapers look: orders, /metrics. It has no sign-in and shows business data, so it must not
 	// face the internet. Default a free loopback port.
 	Console string
-	DataDir        string // spools and cursors. Default a folder of its own that goes at the end
+	DataDir string // spools and cursors. Default a folder of its own that goes at the end
 	// Instance names this process in every group; with a name a restart takes its partitions back at once. Default random,
 	// and then the group waits a session (12s) for a process that died.
 	Instance string
