@@ -118,12 +118,24 @@ type sim struct {
 	read     map[int32]int64 // next offset of the reconciliation topic, by partition
 }
 
-func simulate(t *testing.T, seed uint64) {
-	s := &sim{T: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 3)), registry: schemas.NewMemoryRegistry(), worlds: map[string]*world{}, events: map[schemas.EventID]*schemas.Event{}, read: map[int32]int64{}}
+// newSim makes a run's cluster and follows its outcomes; end closes everything, inside the bubble.
+func newSim(t *testing.T, seed uint64) (s *sim, ctx context.Context, end func()) {
+	s = &sim{T: t, seed: seed, rng: newRand(seed, 3), registry: schemas.NewMemoryRegistry(), worlds: map[string]*world{}, events: map[schemas.EventID]*schemas.Event{}, read: map[int32]int64{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.setup(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { s.follow(ctx) })
+	return s, ctx, func() {
+		s.stopAll()
+		cancel()
+		s.client.Close()
+		wg.Wait()
+		s.cluster.Close()
+	}
+}
+
+func simulate(t *testing.T, seed uint64) {
+	s, ctx, end := newSim(t, seed)
 	for i := range s.topo.Integrations {
 		s.start(&s.topo.Integrations[i])
 		s.start(&s.topo.Integrations[i])
@@ -141,10 +153,7 @@ func simulate(t *testing.T, seed uint64) {
 	if s.Failed() {
 		s.Log("schedule:\n" + strings.Join(s.log, "\n"))
 	}
-	cancel()
-	s.client.Close()
-	wg.Wait()
-	s.cluster.Close()
+	end()
 }
 
 // setup makes the cluster, its topics and the worlds.
@@ -206,18 +215,26 @@ func (s *sim) registryClient() *sr.Client {
 	return client
 }
 
+// proc is a process that does not run yet.
+func (s *sim) proc(in *topology.Integration) *proc {
+	return &proc{in: in, name: fmt.Sprintf("%s%d", in.Name, len(s.procs)), done: make(chan struct{}), wire: newWire(s.net.DialContext, s.seed)}
+}
+
 // start runs a process.
 func (s *sim) start(in *topology.Integration) {
-	p := &proc{in: in, name: fmt.Sprintf("%s%d", in.Name, len(s.procs)), done: make(chan struct{})}
-	p.wire = newWire(s.net.DialContext, s.seed)
+	p := s.proc(in)
+	s.run(p, &simKind{world: s.worlds[in.Name], wire: p.wire})
+}
+
+// run runs a process that calls by a kind.
+func (s *sim) run(p *proc, kind deliver.Kind) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
-	c := Config{Topology: s.topo, Integration: in, Options: s.options(p.wire.DialContext), Serde: schemas.NewSerde(s.registryClient()), Instance: p.name,
+	c := Config{Topology: s.topo, Integration: p.in, Options: s.options(p.wire.DialContext), Serde: schemas.NewSerde(s.registryClient()), Instance: p.name,
 		extra: []kgo.Opt{kgo.ProducerBatchCompression(kgo.NoCompression())}} // a zstd decoder's finalizer does not end inside a synctest bubble
 	if os.Getenv("SEAM_TEST_LOG") != "" {
 		c.Logger = slog.New(slog.NewTextHandler(s.Output(), nil)).With("proc", p.name)
 	}
-	kind := &simKind{world: s.worlds[in.Name], wire: p.wire}
 	s.procs = append(s.procs, p)
 	s.note("start %s", p.name)
 	go func() {
