@@ -1,0 +1,119 @@
+package consumers
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// An aborted transaction is repeated in its order, without the partition that was lost meanwhile, even where that is here
+// again: its new life restored without it.
+func TestRepeatLeavesOutWhatWasLost(t *testing.T) {
+	t.Parallel()
+	back, kept := topicPartition{"orders", 0}, topicPartition{"orders", 1}
+	lost, again, stays := &partition{tp: back}, &partition{tp: back}, &partition{tp: kept}
+	rec := func(text string) *kgo.Record { return &kgo.Record{Value: []byte(text)} }
+	e := &engine{parts: map[topicPartition]*partition{back: again, kept: stays}, batch: newBatch(2)}
+	e.batch.add(stays, rec("third"))
+	e.batch.dirty[dirtyKey{back, "A"}] = &lane{part: again, key: "A"}
+	aborted := newBatch(1)
+	aborted.add(stays, rec("first"))
+	aborted.add(lost, rec("lost"))
+	aborted.add(stays, rec("second"))
+	old := &lane{part: stays, key: "B", commit: 1}
+	aborted.dirty[dirtyKey{back, "A"}] = &lane{part: lost, key: "A"}
+	aborted.dirty[dirtyKey{kept, "B"}] = old
+	e.repeat(aborted)
+	var got []string
+	for _, r := range e.batch.records {
+		got = append(got, string(r.rec.Value))
+	}
+	if diff := cmp.Diff([]string{"first", "second", "third"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if ln := e.batch.dirty[dirtyKey{back, "A"}]; ln.part != again {
+		t.Error("the lost life's lane has taken the place of the new one's")
+	}
+	if e.batch.dirty[dirtyKey{kept, "B"}] != old || old.commit != 2 {
+		t.Errorf("the kept lane waits for batch %d, want 2", old.commit)
+	}
+}
+
+// A partition that comes back before its last life has drained ends the engine: nobody would handle its records.
+func TestAssignedBeforeDrained(t *testing.T) {
+	t.Parallel()
+	tp := topicPartition{"orders", 0}
+	e := &engine{parts: map[topicPartition]*partition{tp: {tp: tp, revoked: &drain{}}}}
+	if err := e.assign(tp); err == nil {
+		t.Error("taken for assigned already")
+	}
+	e.parts[tp].revoked = nil
+	if err := e.assign(tp); err != nil {
+		t.Errorf("assigned twice: %v", err)
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	for _, r := range []topology.Retry{
+		{Initial: topology.Duration(200 * time.Millisecond), Max: topology.Duration(2 * time.Minute)},
+		{Initial: topology.Duration(1000 * time.Hour), Max: topology.Duration(math.MaxInt64 / 2)},
+		{Initial: topology.Duration(time.Hour), Max: topology.Duration(time.Minute)},
+		{Initial: 1, Max: 1},
+		{},
+	} {
+		for tries := 1; tries < 200; tries++ {
+			ceiling := min(r.Max.D(), r.Initial.D()<<min(tries-1, 10))
+			if d := backoff(r, tries); d < 0 || d > r.Max.D() || tries < 10 && ceiling > 0 && d > ceiling {
+				t.Fatalf("%+v: %s after %d attempts", r, d, tries)
+			}
+		}
+	}
+}
+
+func TestAttemptsKeepTheFirstAndTheLatest(t *testing.T) {
+	t.Parallel()
+	it := &item{}
+	for i := range 50 {
+		it.note(schemas.Attempt{Status: i})
+	}
+	if n := len(it.attempts); n != maxAttempts || it.attempts[0].Status != 0 || it.attempts[1].Status != 31 || it.attempts[n-1].Status != 49 {
+		t.Errorf("%d attempts: %v", n, it.attempts)
+	}
+}
+
+// TestOperations: an intent stands beside how the operation stood, and an effect settles those that it settles.
+func TestOperations(t *testing.T) {
+	t.Parallel()
+	done := schemas.Operation{Name: "book", State: schemas.OpDone, EventID: "e0", Version: "4"}
+	other := schemas.Operation{Name: "book", State: schemas.OpIntent, EventID: "e1"}
+	entry := &schemas.LedgerEntry{Operations: []schemas.Operation{done, other}}
+	it := &item{op: "book", key: "k", intent: true, env: schemas.Envelope{ID: "e2"}}
+	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	setIntent(entry, it, at)
+	setIntent(entry, it, at) // twice is once
+	mine := schemas.Operation{Name: "book", State: schemas.OpIntent, EventID: "e2", Key: "k", At: at}
+	if diff := cmp.Diff([]schemas.Operation{done, other, mine}, entry.Operations); diff != "" {
+		t.Error(diff)
+	}
+	withdrawn := *entry
+	if dropIntent(&withdrawn, it); !cmp.Equal([]schemas.Operation{done, other}, withdrawn.Operations) {
+		t.Errorf("taken back: %v", withdrawn.Operations)
+	}
+	now := schemas.Operation{Name: "book", State: schemas.OpDone, EventID: "e2", Version: "5"}
+	each, once := *entry, *entry
+	setOperation(&each, now, false)
+	setOperation(&once, now, true)
+	if diff := cmp.Diff([][]schemas.Operation{{other, now}, {now}}, [][]schemas.Operation{each.Operations, once.Operations}); diff != "" {
+		t.Error(diff)
+	}
+	if len(entry.Operations) != 3 {
+		t.Error("the entry that was copied has changed")
+	}
+}
