@@ -97,7 +97,8 @@ func (c Config) options(lease *lease) []kgo.Opt {
 		kgo.RebalanceTimeout(rebalanceLimit),
 		kgo.TransactionalID(id),
 		kgo.TransactionTimeout(txnTimeout),
-		kgo.ProducerLinger(0), // the tick is the linger
+		kgo.ProducerLinger(0),              // the tick is the linger
+		kgo.ProducerBatchMaxBytes(4194304), // max.message.bytes of the parked topics: see topology
 		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.NoCompression()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), // ledger and parked lie where their input lies
 		kgo.WithHooks(lease),

@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -426,5 +428,24 @@ func TestTopicMadeAnew(t *testing.T) {
 	want := []string{"a1=delivered", "a2=delivered", "a1=duplicate/same_event", "a3=delivered"}
 	if diff := cmp.Diff(want, kinds(b.wait(4))); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestLargestRecordIsParked(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, keyed)
+	b.start()
+	value := make([]byte, 1_000_000) // as much as Kafka takes by default, poison, and nothing that compresses
+	for i := range value {
+		value[i] = byte(rand.Uint32())
+	}
+	rec := &kgo.Record{Topic: b.topo.TopicName(schemas.TopicOrders), Key: []byte("A"), Value: value}
+	if err := b.kafka.Client(t, kgo.ProducerBatchMaxBytes(1_048_000)).ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	b.publish(event("b1", schemas.OrderCreated, "B", 1))
+	seen := b.wait(2)
+	if reasons := []schemas.Reason{seen[0].Reason, seen[1].Reason}; !slices.Contains(reasons, schemas.ReasonPoison) {
+		t.Errorf("reasons %v, want poison for the large one", reasons)
 	}
 }

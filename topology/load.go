@@ -218,7 +218,8 @@ func topicsOf(t *Topology, c clusterFile) []Topic {
 	for _, in := range t.Integrations {
 		window := strconv.FormatInt(in.DedupWindow.D().Milliseconds(), 10)
 		out = add(out, "ledger."+in.Name, t.Partitions, "ledger_entry", map[string]string{"cleanup.policy": "compact,delete", "retention.ms": window})
-		out = add(out, "parked."+in.Name, t.Partitions, "parked_record", map[string]string{"cleanup.policy": "compact"})
+		// A parked record holds a whole record of another topic, its headers and the answers: it must fit where that did.
+		out = add(out, "parked."+in.Name, t.Partitions, "parked_record", map[string]string{"cleanup.policy": "compact", "max.message.bytes": "4194304"})
 	}
 	return out
 }
