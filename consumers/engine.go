@@ -185,6 +185,8 @@ func (e *engine) on(ev any) error {
 	case evResult:
 		e.inFlight--
 		e.result(ev)
+	case evRecreated:
+		return e.recreated(ev)
 	case evCommand:
 		e.command(ev)
 	case evTimer:

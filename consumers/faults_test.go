@@ -399,14 +399,25 @@ func TestStopWhileDelivering(t *testing.T) {
 	}
 }
 
-// A topic that is deleted and made again starts anew, and what it repeats is still known.
+// A topic that is deleted and made again starts anew, and what it repeats is still known: also to a worker that runs.
 func TestTopicMadeAnew(t *testing.T) {
 	t.Parallel()
+	for _, running := range []bool{false, true} {
+		t.Run(fmt.Sprintf("running %v", running), func(t *testing.T) {
+			t.Parallel()
+			topicMadeAnew(t, running)
+		})
+	}
+}
+
+func topicMadeAnew(t *testing.T, running bool) {
 	b := newBench(t, keyed)
-	stop := b.start()
+	stop := b.start(func(c *consumers.Config) { c.Session = 6 * time.Second })
 	b.publish(event("a1", schemas.OrderCreated, "A", 1), event("a2", schemas.OrderUpdated, "A", 2))
 	b.wait(2)
-	stop()
+	if !running {
+		stop()
+	}
 	ctx, topic := context.Background(), b.topo.TopicName(schemas.TopicOrders)
 	adm := kadm.NewClient(b.client)
 	was := b.topicID(topic)
@@ -424,7 +435,9 @@ func TestTopicMadeAnew(t *testing.T) {
 	})
 	fresh := b.kafka.Client(t, kgo.ProducerLinger(0)) // the old one keeps the old topic's id
 	b.publishBy(fresh, event("a1", schemas.OrderCreated, "A", 1), event("a3", schemas.OrderUpdated, "A", 3))
-	b.start()
+	if !running {
+		b.start()
+	}
 	want := []string{"a1=delivered", "a2=delivered", "a1=duplicate/same_event", "a3=delivered"}
 	if diff := cmp.Diff(want, kinds(b.wait(4))); diff != "" {
 		t.Error(diff)

@@ -66,6 +66,7 @@ func runEngine(ctx context.Context, c Config, kinds deliver.Set) error {
 	}
 	polled := make(chan struct{})
 	go func() { defer close(polled); e.poll() }()
+	go e.watch()
 	err = e.loop(ctx)
 	// Closing leaves the group, which calls onRevoked: the loop has drained by then and answers no more. A static member does
 	// not leave: its successor takes over.
