@@ -73,7 +73,7 @@ func newRoot(stdout io.Writer, ran *bool) *cobra.Command {
 	f.StringVar(&c.brokers, "bootstrap-server", os.Getenv("SEAM_BROKERS"), "Kafka brokers, host:port,... (SEAM_BROKERS)")
 	f.StringVar(&c.registry, "registry", os.Getenv("SEAM_REGISTRY"), "schema registry URL (SEAM_REGISTRY)")
 	f.StringVar(&c.dir, "topology", os.Getenv("SEAM_TOPOLOGY"), "folder of topology files; the shipped ones when empty (SEAM_TOPOLOGY)")
-	root.AddCommand(c.demo(), c.run(), c.ingest(), c.plan(), c.apply(), c.order(), c.status(), c.parked(), c.quarantine(), versionCommand())
+	root.AddCommand(c.demo(), c.run(), c.ingest(), c.plan(), c.apply(), c.order(), c.status(), c.parked(), c.quarantine(), c.bench(), versionCommand())
 	return root
 }
 
