@@ -31,6 +31,9 @@ import (
 // the schedule and not the order of goroutines, so a failing one may need several runs.
 func TestSimulation(t *testing.T) {
 	from, to := 1, 6
+	if raceEnabled {
+		to = 2
+	}
 	if s := os.Getenv("SEAM_SIM_SEEDS"); s != "" {
 		a, b, isRange := strings.Cut(s, "-")
 		if !isRange {
