@@ -2,6 +2,6 @@
 
 package consumers
 
-// raceEnabled tells that this is a build with the race detector, whose own tables run over in long simulations (a crash in
-// ThreadSanitizer's stack depot): there a few seeds must do, and .ci/run runs more without it.
+// raceEnabled tells that this is a build with the race detector, which crashes in long simulations (ThreadSanitizer's stack
+// depot runs over).
 const raceEnabled = true
