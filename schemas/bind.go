@@ -15,8 +15,8 @@ type binding struct {
 }
 
 // binder compiles bindings. repair true replaces invalid UTF-8 in texts by U+FFFD, for what must be recorded whatever
-// a downstream or a foreign record wrote; false makes it an error.
-type binder struct{ repair bool }
+// a downstream or a foreign record wrote; false makes it an error. wired true compiles the short way to bytes as well.
+type binder struct{ repair, wired bool }
 
 // bindField is one field of a record and its home in the Go struct.
 type bindField struct {

@@ -279,6 +279,12 @@ func bindMoney(b binding) binding {
 
 // canonical is the same amount with as few decimals as it has, but not fewer than least.
 func canonical(d decimal.Decimal, least int32) decimal.Decimal {
+	if c, ok := small(d); ok {
+		if short, exp := shortest(c, d.Exponent(), least); exp != d.Exponent() {
+			return decimal.New(short, exp)
+		}
+		return d
+	}
 	for places := least; places < -d.Exponent(); places++ {
 		if cut := d.Truncate(places); cut.Equal(d) {
 			return cut

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 )
 
 // EncodeEvent gives the Confluent-framed bytes of an event. Its topic follows from its type; subject is that topic's,
@@ -48,13 +49,7 @@ func (s *Serde) DecodeEvent(ctx context.Context, b []byte) (*Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode event: %w", err)
 	}
-	name := "order_event"
-	for _, other := range []string{"customer_event", "inventory_event"} {
-		if nameMatch(w.root, formats[other].root) != noMatch {
-			name = other
-		}
-	}
-	return decode[Event](ctx, s, name, b)
+	return decode[Event](ctx, s, w.event(), b)
 }
 
 // EncodeOutcome gives the bytes of an outcome.
@@ -117,10 +112,17 @@ func (s *Serde) DecodeWorkerStatus(ctx context.Context, b []byte) (*WorkerStatus
 	return decode[WorkerStatus](ctx, s, "worker_status", b)
 }
 
+// scratch is buffers to encode in: how long a value becomes is known only then.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxScratch is the largest buffer that is kept: an order of a hundred lines fits.
+const maxScratch = 64 << 10
+
 // encode asks for the schema's id last: a value that cannot be written needs no registry.
 func encode[T any](ctx context.Context, s *Serde, subject, name string, v *T) ([]byte, error) {
 	f := formats[name]
-	native, err := f.binding.encode(reflect.ValueOf(v).Elem())
+	buf := scratch.Get().(*[]byte)
+	body, err := f.write((*buf)[:0], reflect.ValueOf(v).Elem())
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", name, err)
 	}
@@ -128,13 +130,26 @@ func encode[T any](ctx context.Context, s *Serde, subject, name string, v *T) ([
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", name, err)
 	}
-	out, err := f.codec.BinaryFromNative(AppendHeader(make([]byte, 0, 512), id), native)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", name, err)
+	out := append(AppendHeader(make([]byte, 0, headerSize+len(body)), id), body...)
+	if *buf = body; cap(body) <= maxScratch {
+		scratch.Put(buf)
 	}
 	return out, nil
 }
 
+// write appends the Avro bytes of a value: by the short way where the format has one, else by goavro.
+func (f *format) write(b []byte, v reflect.Value) ([]byte, error) {
+	if f.wired.write != nil {
+		return f.wired.write(b, v)
+	}
+	native, err := f.binding.encode(v)
+	if err != nil {
+		return nil, err
+	}
+	return f.codec.BinaryFromNative(b, native)
+}
+
+// decode reads what our own schema wrote by the short way, and what any other wrote by goavro.
 func decode[T any](ctx context.Context, s *Serde, name string, b []byte) (*T, error) {
 	id, body, err := SplitHeader(b)
 	if err != nil {
@@ -149,16 +164,26 @@ func decode[T any](ctx context.Context, s *Serde, name string, b []byte) (*T, er
 	if p.err != nil {
 		return nil, fmt.Errorf("decode %s: %w: schema %d cannot be read as %s: %w", name, ErrPoison, id, f.root.name, p.err)
 	}
-	native, err := decodeWire(w.codec, body)
-	if err == nil && p.resolve != nil {
-		native, err = p.resolve(native)
-	}
 	out := new(T)
-	if err == nil {
-		err = f.binding.decode(native, reflect.ValueOf(out).Elem())
+	if f.wired.read != nil && p.resolve == nil {
+		err = readWire(f.wired, body, f.kept, reflect.ValueOf(out).Elem())
+	} else {
+		err = f.readForeign(w, p, body, reflect.ValueOf(out).Elem())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w: %w", name, ErrPoison, err)
 	}
 	return out, nil
+}
+
+// readForeign reads bytes of any writer that there is a plan for.
+func (f *format) readForeign(w *writer, p *plan, body []byte, v reflect.Value) error {
+	native, err := decodeWire(w.codec, body)
+	if err == nil && p.resolve != nil {
+		native, err = p.resolve(native)
+	}
+	if err != nil {
+		return err
+	}
+	return f.binding.decode(native, v)
 }

@@ -19,15 +19,17 @@ type format struct {
 	root    *node
 	codec   *goavro.Codec
 	binding binding
+	wired   wired // of the formats that every event needs; nil funcs elsewhere, where goavro does the work
+	kept    bool  // values are kept whole: see wireReader
 }
 
 // formats are our schemas by file name. A broken embedded file ends the program at start.
 var formats = map[string]*format{
-	"order_event":     newFormat("order_event", reflect.TypeFor[Event](), binder{}),
-	"customer_event":  newFormat("customer_event", reflect.TypeFor[Event](), binder{}),
-	"inventory_event": newFormat("inventory_event", reflect.TypeFor[Event](), binder{}),
-	"outcome":         newFormat("outcome", reflect.TypeFor[Outcome](), binder{repair: true}),
-	"ledger_entry":    newFormat("ledger_entry", reflect.TypeFor[LedgerEntry](), binder{repair: true}),
+	"order_event":     newFormat("order_event", reflect.TypeFor[Event](), binder{wired: true}),
+	"customer_event":  newFormat("customer_event", reflect.TypeFor[Event](), binder{wired: true}),
+	"inventory_event": newFormat("inventory_event", reflect.TypeFor[Event](), binder{wired: true}),
+	"outcome":         newFormat("outcome", reflect.TypeFor[Outcome](), binder{repair: true, wired: true}),
+	"ledger_entry":    newFormat("ledger_entry", reflect.TypeFor[LedgerEntry](), binder{repair: true, wired: true}),
 	"parked_record":   newFormat("parked_record", reflect.TypeFor[ParkedRecord](), binder{repair: true}),
 	"quarantined":     newFormat("quarantined", reflect.TypeFor[Quarantined](), binder{repair: true}),
 	"worker_status":   newFormat("worker_status", reflect.TypeFor[WorkerStatus](), binder{repair: true}),
@@ -39,11 +41,14 @@ func newFormat(name string, t reflect.Type, b binder) *format {
 	if err != nil {
 		panic(err)
 	}
-	f := &format{name: name, text: strings.TrimSpace(string(text))}
+	f := &format{name: name, text: strings.TrimSpace(string(text)), kept: name == "ledger_entry"}
 	if f.root, err = parseSchema(f.text); err == nil {
 		if f.codec, err = newCodec(f.root); err == nil {
 			f.binding, err = b.record(f.root, t)
 		}
+	}
+	if err == nil && b.wired {
+		f.wired, err = b.wire(f.root, t)
 	}
 	if err != nil {
 		panic(fmt.Sprintf("embedded %s.avsc: %v", name, err))

@@ -52,6 +52,12 @@ func CheckMoney(m *Money) error {
 	if len(m.Currency) != 3 || m.Currency[0] < 'A' || m.Currency[0] > 'Z' || m.Currency[1] < 'A' || m.Currency[1] > 'Z' || m.Currency[2] < 'A' || m.Currency[2] > 'Z' {
 		return fmt.Errorf("currency %q is not an ISO 4217 code", m.Currency)
 	}
+	if c, ok := small(m.Amount); ok && m.Amount.Exponent() <= 0 {
+		if _, e := shortest(c, m.Amount.Exponent(), exponent(m.Currency)); -e > exponent(m.Currency) {
+			return fmt.Errorf("amount %s has more decimals than %s has (%d)", m.Amount, m.Currency, exponent(m.Currency))
+		}
+		return nil // of 14 digits at most
+	}
 	if !m.Amount.Truncate(exponent(m.Currency)).Equal(m.Amount) {
 		return fmt.Errorf("amount %s has more decimals than %s has (%d)", m.Amount, m.Currency, exponent(m.Currency))
 	}
@@ -59,6 +65,15 @@ func CheckMoney(m *Money) error {
 		return fmt.Errorf("amount %s does not fit decimal(20,4)", m.Amount)
 	}
 	return nil
+}
+
+// shortest takes zeros off the decimals of a number, but leaves least of them.
+func shortest(c int64, exp, least int32) (int64, int32) {
+	for -exp > least && c%10 == 0 {
+		c /= 10
+		exp++
+	}
+	return c, exp
 }
 
 // exponents lists the currencies whose minor unit is not 1/100. Source: ISO 4217 list one (2026).

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/linkedin/goavro/v2"
@@ -15,7 +16,8 @@ import (
 // schema and remembers the answer for ever, as ids never change their meaning. Safe for concurrent use.
 type Serde struct {
 	client  *sr.Client
-	ids     sync.Map // subjectSchema to int
+	mu      sync.RWMutex
+	ids     map[subjectSchema]int
 	writers sync.Map // int to *writer
 }
 
@@ -28,6 +30,8 @@ type writer struct {
 	codec *goavro.Codec
 	err   error    // why no record of it can ever be read
 	plans sync.Map // name of our schema to *plan
+	named sync.Once
+	as    string // name of the event schema of ours that its records are; see event
 }
 
 // plan turns natives of a writer into natives of a schema of ours; nil resolve means that they are the same already.
@@ -37,7 +41,9 @@ type plan struct {
 }
 
 // NewSerde talks to a Confluent-compatible registry. It does no I/O yet.
-func NewSerde(client *sr.Client) *Serde { return &Serde{client: client} }
+func NewSerde(client *sr.Client) *Serde {
+	return &Serde{client: client, ids: map[subjectSchema]int{}}
+}
 
 // Register makes a schema of ours known under a subject ("orders-value") and gives its id. Repeating it changes
 // nothing. ErrIncompatible when the subject's compatibility forbids it, ErrRegistry when the registry is away.
@@ -53,16 +59,26 @@ func (s *Serde) Register(ctx context.Context, subject, schemaName string) (int, 
 		}
 		return 0, fmt.Errorf("register %s under %s: %w", schemaName, subject, err)
 	}
-	s.ids.Store(subjectSchema{subject, schemaName}, id)
-	s.writers.LoadOrStore(id, &writer{text: f.text, root: f.root, codec: f.codec})
+	s.remember(subjectSchema{subject, schemaName}, id, f)
 	return id, nil
+}
+
+// remember keeps the id of a schema of ours.
+func (s *Serde) remember(key subjectSchema, id int, f *format) {
+	s.writers.LoadOrStore(id, &writer{text: f.text, root: f.root, codec: f.codec})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ids[key] = id
 }
 
 // id is the schema's id under the subject: from memory, else by a look-up, else by registering it.
 func (s *Serde) id(ctx context.Context, subject string, f *format) (int, error) {
 	key := subjectSchema{subject, f.name}
-	if id, ok := s.ids.Load(key); ok {
-		return id.(int), nil
+	s.mu.RLock()
+	id, ok := s.ids[key]
+	s.mu.RUnlock()
+	if ok {
+		return id, nil
 	}
 	found, err := s.client.LookupSchema(ctx, subject, sr.Schema{Schema: f.text, Type: sr.TypeAvro})
 	if err != nil {
@@ -71,8 +87,7 @@ func (s *Serde) id(ctx context.Context, subject string, f *format) (int, error) 
 		}
 		return 0, fmt.Errorf("look up %s under %s: %w", f.name, subject, err)
 	}
-	s.writers.LoadOrStore(found.ID, &writer{text: f.text, root: f.root, codec: f.codec})
-	s.ids.Store(key, found.ID)
+	s.remember(key, found.ID, f)
 	return found.ID, nil
 }
 
@@ -148,11 +163,48 @@ func (w *writer) planFor(f *format) *plan {
 		return p.(*plan)
 	}
 	p := &plan{}
-	if w.text != f.text {
+	if w.text != f.text && !sameWire(w.root, f.root, map[*node]bool{}) {
 		p.resolve, p.err = compileResolver(w.root, f.root)
 	}
 	kept, _ := w.plans.LoadOrStore(f.name, p)
 	return kept.(*plan)
+}
+
+// event names the event schema of ours that the writer's records are, worked out once.
+func (w *writer) event() string {
+	w.named.Do(func() {
+		w.as = "order_event"
+		for _, other := range []string{"customer_event", "inventory_event"} {
+			if nameMatch(w.root, formats[other].root) != noMatch {
+				w.as = other
+			}
+		}
+	})
+	return w.as
+}
+
+// sameWire tells whether two schemas write the same values as the same bytes under the same names: registries give a
+// schema back in their own layout, often without its docs.
+func sameWire(a, b *node, seen map[*node]bool) bool {
+	if a.kind != b.kind || a.name != b.name || a.logical != b.logical || a.precision != b.precision || a.scale != b.scale || a.size != b.size ||
+		len(a.fields) != len(b.fields) || len(a.branches) != len(b.branches) || !slices.Equal(a.symbols, b.symbols) {
+		return false
+	}
+	if seen[a] {
+		return true
+	}
+	seen[a] = true
+	for i := range a.fields {
+		if a.fields[i].name != b.fields[i].name || !sameWire(a.fields[i].typ, b.fields[i].typ, seen) {
+			return false
+		}
+	}
+	for i := range a.branches {
+		if !sameWire(a.branches[i], b.branches[i], seen) {
+			return false
+		}
+	}
+	return a.elem == nil || sameWire(a.elem, b.elem, seen)
 }
 
 // registryError classes what the registry or the way to it said.
