@@ -88,7 +88,7 @@ func Run(ctx context.Context, c Config) (Report, error) {
 		if err != nil {
 			return Report{}, err
 		}
-		defer embedded.Close()
+		defer func() { _ = embedded.Close() }() // it is gone with the process anyway
 		s.Brokers, s.Registry, s.where = embedded.Brokers, embedded.Registry, "embedded"
 	}
 	rep := Report{Where: s.where, Go: runtime.Version(), CPUs: runtime.GOMAXPROCS(0), Events: s.Events, Partitions: s.Partitions}

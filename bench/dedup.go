@@ -96,7 +96,7 @@ func (g *ground) seamDedup(ctx context.Context, clk *clock, name string, total i
 func (g *ground) bareDedup(ctx context.Context, clk *clock, group string, total int64) (time.Time, error) {
 	session, err := kgo.NewGroupTransactSession(append([]kgo.Opt{
 		kgo.ConsumerGroup(group), kgo.TransactionalID(group), kgo.ConsumeTopics(clk.topic), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(), kgo.FetchMaxWait(250 * time.Millisecond),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(250 * time.Millisecond),
 		kgo.ProducerLinger(0), kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.NoCompression()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.WithHooks(clk),
 	}, g.cluster...)...)

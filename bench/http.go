@@ -149,7 +149,7 @@ type downstream struct {
 
 // listen starts a downstream on loopback.
 func listen() (*downstream, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // on loopback, at once
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for calls: %w", err)
 	}
