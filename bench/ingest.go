@@ -146,7 +146,7 @@ func sendAll(ctx context.Context, handler http.Handler, hooks []hook) (time.Dura
 		return 0, err
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
-	go func() { _ = server.Serve(ln) }() // ends with ErrServerClosed
+	go func() { _ = server.Serve(ln) }()  // ends with ErrServerClosed
 	defer func() { _ = server.Close() }() // nothing is under way by then
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
 	defer client.CloseIdleConnections()

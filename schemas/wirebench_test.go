@@ -7,7 +7,7 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// What every event costs, by the short way and by goavro: go test -bench Wire ./schemas
+// What every event costs, by the short way and by goavro: go test -bench Wire ./schemas.
 func BenchmarkWire(b *testing.B) {
 	total := &Money{decimal.New(5125, -2), "EUR"}
 	values := map[string]any{
