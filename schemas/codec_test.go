@@ -128,7 +128,11 @@ func filledEvents() (order, customer, inventory *Event) {
 
 func roundTrip[T any](t *testing.T, v *T, enc func(context.Context, string, *T) ([]byte, error), dec func(context.Context, []byte) (*T, error)) {
 	t.Helper()
-	b, err := enc(t.Context(), fmt.Sprintf("%p-value", v), v)
+	subject := fmt.Sprintf("%T", v) // one schema each: a registry refuses another under the same subject
+	if ev, ok := any(v).(*Event); ok {
+		subject += "." + ev.Type.Topic()
+	}
+	b, err := enc(t.Context(), subject+"-value", v)
 	if err != nil {
 		t.Fatalf("%T: %v", v, err)
 	}
