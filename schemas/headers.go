@@ -1,7 +1,7 @@
 package schemas
 
 import (
-	"bytes"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -42,51 +42,34 @@ func EventHeaders(ev *Event, traceparent string) []kgo.RecordHeader {
 // parse, or the version is not 1.x: then the value must be decoded. Of a repeated header the last counts.
 func EnvelopeOf(headers []kgo.RecordHeader) (Envelope, bool) {
 	var e Envelope
-	var known bool // the version
-	var at string
-	for i := range headers {
-		h := &headers[i]
+	var version, at string
+	for _, h := range headers {
+		v := string(h.Value)
 		switch h.Key {
 		case "ce_specversion":
-			known = bytes.HasPrefix(h.Value, []byte("1."))
+			version = v
 		case "ce_id":
-			e.ID = EventID(h.Value)
+			e.ID = EventID(v)
 		case "ce_type":
-			e.Type = typeOf(h.Value)
+			e.Type = EventType(v)
 		case "ce_source":
-			e.Source = string(h.Value)
+			e.Source = v
 		case "ce_system":
-			e.System = System(h.Value)
+			e.System = System(v)
 		case "ce_subject":
-			e.Subject = string(h.Value)
+			e.Subject = v
 		case "ce_businessid":
-			e.BusinessID = string(h.Value)
+			e.BusinessID = v
 		case "ce_sourceversion":
-			e.SourceVersion = string(h.Value)
+			e.SourceVersion = v
 		case "ce_time":
-			at = string(h.Value)
+			at = v
 		case "traceparent":
-			e.TraceParent = string(h.Value)
+			e.TraceParent = v
 		}
 	}
 	t, err := time.Parse(time.RFC3339Nano, at)
 	e.Time = t.UTC()
-	whole := known && e.ID != "" && e.Type != "" && e.Source != "" && e.System != "" && e.Subject != ""
+	whole := strings.HasPrefix(version, "1.") && e.ID != "" && e.Type != "" && e.Source != "" && e.System != "" && e.Subject != ""
 	return e, whole && err == nil
-}
-
-// typesByText are the types of the model, so that what says one of them needs no memory of its own.
-var typesByText = func() map[string]EventType {
-	out := make(map[string]EventType, len(EventTypes))
-	for _, et := range EventTypes {
-		out[string(et)] = et
-	}
-	return out
-}()
-
-func typeOf(text []byte) EventType {
-	if et, ok := typesByText[string(text)]; ok {
-		return et
-	}
-	return EventType(text)
 }
