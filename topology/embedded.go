@@ -32,12 +32,7 @@ const (
 
 // StartEmbedded starts both on loopback: on the well-known ports with wellKnown, as long as they are free, and else on any.
 func StartEmbedded(wellKnown bool) (*Embedded, error) {
-	// Kafka 4.3's admin tools meet two answers of the embedded broker that they do not expect; told that it is older there,
-	// they ask otherwise: DescribeTopicPartitions has a null they cannot read, and ListGroups 5 matches types with case.
-	versions := kversion.Stable()
-	versions.SetMaxKeyVersion(kmsg.DescribeTopicPartitions.Int16(), -1)
-	versions.SetMaxKeyVersion(kmsg.ListGroups.Int16(), 4)
-	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.MaxVersions(versions)}
+	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.MaxVersions(EmbeddedVersions())}
 	brokerPort, registryAddr := 0, "127.0.0.1:0"
 	if wellKnown && portFree(EmbeddedBrokerPort) && portFree(EmbeddedRegistryPort) {
 		brokerPort, registryAddr = EmbeddedBrokerPort, fmt.Sprintf("127.0.0.1:%d", EmbeddedRegistryPort)
@@ -58,6 +53,16 @@ func StartEmbedded(wellKnown bool) (*Embedded, error) {
 		server: &http.Server{Handler: schemas.NewMemoryRegistry(), ReadHeaderTimeout: 5 * time.Second}}
 	go func() { _ = e.server.Serve(ln) }() // ends with ErrServerClosed at Close
 	return e, nil
+}
+
+// EmbeddedVersions is what the embedded broker says it speaks. Kafka 4.3's admin tools meet two answers of it that they do not
+// expect; told that it is older there, they ask otherwise: DescribeTopicPartitions has a null they cannot read, and the types
+// filter of ListGroups version 5 is matched with its case, so that they see no group.
+func EmbeddedVersions() *kversion.Versions {
+	versions := kversion.Stable()
+	versions.SetMaxKeyVersion(kmsg.DescribeTopicPartitions.Int16(), -1)
+	versions.SetMaxKeyVersion(kmsg.ListGroups.Int16(), 4)
+	return versions
 }
 
 // Close stops both.

@@ -12,11 +12,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/twmb/franz-go/pkg/kversion"
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
 )
 
 const (
@@ -72,13 +71,7 @@ func Cluster(t testing.TB, opts ...Option) *Kafka {
 // embedded starts the broker and the registry inside the process.
 func embedded(t testing.TB, o options) *Kafka {
 	t.Helper()
-	// Two answers of the embedded broker are not what the admin tools of Kafka 4.3 expect; told that it is older there,
-	// they ask otherwise. DescribeTopicPartitions has a null that they cannot read, and the types filter of ListGroups
-	// version 5 is matched with its case, so that they see no group.
-	versions := kversion.Stable()
-	versions.SetMaxKeyVersion(kmsg.DescribeTopicPartitions.Int16(), -1)
-	versions.SetMaxKeyVersion(kmsg.ListGroups.Int16(), 4)
-	fake, err := kfake.NewCluster(append(o.fake, kfake.MaxVersions(versions))...)
+	fake, err := kfake.NewCluster(append(o.fake, kfake.MaxVersions(topology.EmbeddedVersions()))...)
 	if err != nil {
 		t.Fatalf("start the embedded broker: %v", err)
 	}
