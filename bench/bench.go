@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strings"
 
@@ -166,7 +167,9 @@ func (s *suite) compare(ctx context.Context, res *Result, seam, bare side) error
 			}
 			s.tell("%s: %s, round %d of %d", res.Case, name, round+1, s.Rounds)
 			runtime.GC() // of what the other side left
-			got, err := run(ctx, round)
+			var got float64
+			var err error
+			pprof.Do(ctx, pprof.Labels("case", res.Case, "side", name), func(ctx context.Context) { got, err = run(ctx, round) })
 			if err != nil {
 				return fmt.Errorf("%s, %s, round %d: %w", res.Case, name, round+1, err)
 			}

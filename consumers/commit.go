@@ -97,7 +97,7 @@ func (e *engine) commit() {
 
 // build is every record of the batch, ledger entries last, and the watermarks in b.commits.
 func (e *engine) build(b *batch) ([]*kgo.Record, error) {
-	var out []*kgo.Record
+	out := make([]*kgo.Record, 0, len(b.records)+len(b.dirty))
 	touched := map[*partition]bool{}
 	for _, r := range b.records {
 		out = append(out, r.rec)
@@ -105,11 +105,11 @@ func (e *engine) build(b *batch) ([]*kgo.Record, error) {
 	}
 	for k, ln := range b.dirty {
 		touched[ln.part] = true
-		value, err := e.Serde.EncodeLedgerEntry(e.ctx, e.subject("ledger."+e.in.Name), ln.part.store.Entry(k.key))
+		value, err := e.Serde.EncodeLedgerEntry(e.ctx, e.names.ledgerEntries, ln.part.store.Entry(k.key))
 		if err != nil {
 			return nil, fmt.Errorf("ledger of %s: %w", k.key, err)
 		}
-		out = append(out, &kgo.Record{Topic: e.Topology.Ledger(e.in.Name), Partition: k.tp.partition, Key: []byte(ledger.EntryKey(ln.part.name, k.key)), Value: value})
+		out = append(out, &kgo.Record{Topic: e.names.ledger, Partition: k.tp.partition, Key: []byte(ledger.EntryKey(ln.part.name, k.key)), Value: value})
 	}
 	b.commits = map[topicPartition]int64{}
 	for tp, p := range e.parts {

@@ -99,7 +99,8 @@ func (c Config) options(lease *lease) []kgo.Opt {
 		kgo.TransactionTimeout(txnTimeout),
 		kgo.ProducerLinger(0),              // the tick is the linger
 		kgo.ProducerBatchMaxBytes(4194304), // max.message.bytes of the parked topics: see topology
-		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.NoCompression()),
+		// The next level of zstd takes twice as long for little.
+		kgo.ProducerBatchCompression(kgo.ZstdCompression().WithLevel(1), kgo.NoCompression()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), // ledger and parked lie where their input lies
 		kgo.WithHooks(lease),
 	)

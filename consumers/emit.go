@@ -1,6 +1,7 @@
 package consumers
 
 import (
+	"log/slog"
 	"slices"
 	"time"
 
@@ -10,7 +11,6 @@ import (
 	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/consumers/rules"
 	"github.com/binaryandbeyond/seam/schemas"
-	"github.com/binaryandbeyond/seam/topology"
 )
 
 // delivered ends an event whose effect is in the downstream.
@@ -46,7 +46,7 @@ func (e *engine) finishWith(ln *lane, it *item, d rules.Decision, reference stri
 		if d.Kind == schemas.Delivered || d.Kind == schemas.AlreadyDone || d.Kind == schemas.Rejected {
 			done.BusinessID = it.env.BusinessID
 		}
-		entry.Events = append(slices.Clone(entry.Events), done)
+		entry.Events = append(slices.Clip(entry.Events), done) // a copy: others may read the old one
 	}
 	if d.Kind != schemas.Duplicate { // the intent that a repetition finds is that of the parked event it repeats
 		dropIntent(entry, it)
@@ -173,17 +173,20 @@ func (e *engine) outcome(ln *lane, it *item, kind schemas.Kind, reason schemas.R
 
 // emit adds an outcome to the batch, and logs and counts it.
 func (e *engine) emit(p *partition, o *schemas.Outcome) {
-	value, err := e.Serde.EncodeOutcome(e.ctx, e.subject(topology.TopicReconciliation), o)
+	value, err := e.Serde.EncodeOutcome(e.ctx, e.names.outcomes, o)
 	if err != nil {
 		e.fail(err)
 		return
 	}
-	e.batch.add(p, &kgo.Record{Topic: e.Topology.TopicName(topology.TopicReconciliation), Partition: p.tp.partition, Key: []byte(o.OrderID), Value: value, Headers: []kgo.RecordHeader{
-		{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte(o.Integration + "/" + string(o.EventID) + "/" + string(o.Kind))},
-		{Key: "ce_type", Value: []byte("seam.outcome." + string(o.Kind))}, {Key: "ce_source", Value: []byte("/seam/" + o.Integration)},
-		{Key: "ce_subject", Value: []byte(o.OrderID)}, {Key: "content-type", Value: []byte("application/avro")}}})
+	key := []byte(o.OrderID)
+	e.batch.add(p, &kgo.Record{Topic: e.names.reconciliation, Partition: p.tp.partition, Key: key, Value: value, Headers: []kgo.RecordHeader{
+		{Key: "ce_specversion", Value: e.names.outcomeVersion}, {Key: "ce_id", Value: []byte(o.Integration + "/" + string(o.EventID) + "/" + string(o.Kind))},
+		{Key: "ce_type", Value: []byte("seam.outcome." + string(o.Kind))}, {Key: "ce_source", Value: e.names.outcomeSource},
+		{Key: "ce_subject", Value: key}, {Key: "content-type", Value: e.names.outcomeContents}}})
 	e.Metrics.outcomes.WithLabelValues(e.in.Name, string(o.Kind), string(o.Reason)).Inc()
-	e.log.Info("outcome", "topic", o.Topic, "partition", o.Partition, "offset", o.Offset, "order_id", o.OrderID, "event_id", o.EventID, "outcome", o.Kind, "reason", o.Reason, "attempts", len(o.Attempts))
+	if e.log.Enabled(e.ctx, slog.LevelInfo) {
+		e.log.Info("outcome", "topic", o.Topic, "partition", o.Partition, "offset", o.Offset, "order_id", o.OrderID, "event_id", o.EventID, "outcome", o.Kind, "reason", o.Reason, "attempts", len(o.Attempts))
+	}
 }
 
 // put changes the ledger in memory and marks it for the next transaction; the lane's next call waits for that.

@@ -20,6 +20,7 @@ type engine struct {
 	Config
 	in     *topology.Integration
 	kinds  deliver.Set
+	names  names
 	cl     *kgo.Client
 	lease  *lease
 	log    *slog.Logger
@@ -46,6 +47,24 @@ type engine struct {
 	stopping    bool
 	lastSuccess *time.Time
 	reported    schemas.WorkerStatus
+}
+
+// names is what every event's handling writes, made once.
+type names struct {
+	inputs          []string // the event topics, prefix included
+	reconciliation  string
+	ledger          string
+	outcomes        string // subjects of the registry
+	ledgerEntries   string
+	outcomeSource   []byte // ce_source
+	outcomeVersion  []byte // ce_specversion
+	outcomeContents []byte // content-type
+}
+
+func newNames(t *topology.Topology, in *topology.Integration) names {
+	out, ledger := t.TopicName(topology.TopicReconciliation), t.Ledger(in.Name)
+	return names{inputs: t.InputTopics(in), reconciliation: out, ledger: ledger, outcomes: out + "-value", ledgerEntries: ledger + "-value",
+		outcomeSource: []byte("/seam/" + in.Name), outcomeVersion: []byte("1.0"), outcomeContents: []byte("application/avro")}
 }
 
 // topicPartition names a partition of an event topic, prefix included.
@@ -98,7 +117,7 @@ type (
 func newEngine(c Config, kinds deliver.Set) *engine {
 	ctx, cancel := context.WithCancel(context.Background())
 	e := &engine{
-		Config: c, in: c.Integration, kinds: kinds, ctx: ctx, cancel: cancel,
+		Config: c, in: c.Integration, kinds: kinds, names: newNames(c.Topology, c.Integration), ctx: ctx, cancel: cancel,
 		lease:  &lease{session: c.Session},
 		log:    c.Logger.With("integration", c.Integration.Name),
 		events: make(chan any, 256),
@@ -137,8 +156,14 @@ func (e *engine) loop(ctx context.Context) error {
 		case <-giveUp:
 			return nil
 		case ev := <-e.events:
-			if err := e.on(ev); err != nil {
-				return err
+			for more := len(e.events); ; more-- { // what waits already is handled in one go
+				if err := e.on(ev); err != nil {
+					return err
+				}
+				if more == 0 {
+					break
+				}
+				ev = <-e.events
 			}
 		case <-e.wake.C:
 		case <-tick.C:
@@ -234,13 +259,12 @@ func (e *engine) receive(rec *kgo.Record) {
 
 // throttle pauses fetching while lanes hold maxQueued records, and goes on at half of that.
 func (e *engine) throttle() {
-	topics := e.Topology.InputTopics(e.in)
 	switch {
 	case !e.fetchPaused && e.queued >= maxQueued:
-		e.cl.PauseFetchTopics(topics...)
+		e.cl.PauseFetchTopics(e.names.inputs...)
 		e.fetchPaused = true
 	case e.fetchPaused && e.queued <= maxQueued/2:
-		e.cl.ResumeFetchTopics(topics...)
+		e.cl.ResumeFetchTopics(e.names.inputs...)
 		e.fetchPaused = false
 	}
 }

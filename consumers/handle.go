@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
@@ -37,7 +36,7 @@ func (e *engine) step(ln *lane) {
 			e.park(ln, it, hold{reason: schemas.ReasonMissingKey, detail: "the record has no key: no order to handle it under"})
 			continue
 		}
-		if it.ev == nil && it.env.Type != "" && !slices.Contains(e.in.Subscribes(), it.env.Type) {
+		if it.ev == nil && it.env.Type != "" && !e.in.ActsOn(it.env.Type) {
 			if d, done := e.known(ln, it); done {
 				e.finish(ln, it, d)
 			} else {

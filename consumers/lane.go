@@ -91,6 +91,9 @@ func (ln *lane) behind() []schemas.EventType {
 func (ln *lane) push(it *item, counted schemas.EventType) {
 	ln.queue = append(ln.queue, it)
 	if it.counted = counted; counted != "" {
+		if ln.types == nil {
+			ln.types = map[schemas.EventType]int{}
+		}
 		ln.types[counted]++
 	}
 }
@@ -130,7 +133,7 @@ func (ln *lane) front(items ...*item) {
 func (p *partition) lane(key string) *lane {
 	ln := p.lanes[key]
 	if ln == nil {
-		ln = &lane{part: p, key: key, types: map[schemas.EventType]int{}}
+		ln = &lane{part: p, key: key}
 		p.lanes[key] = ln
 	}
 	return ln

@@ -1,6 +1,8 @@
 package schemas
 
 import (
+	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -143,5 +145,26 @@ func TestTopic(t *testing.T) {
 		if got := SchemaFor(topic); got != want || (got != "") != (SchemaText(got) != "") {
 			t.Errorf("schema of %s is %q, want %q", topic, got, want)
 		}
+	}
+}
+
+// TestSays holds it to what FieldsOf tells, for events of all shapes.
+func TestSays(t *testing.T) {
+	t.Parallel()
+	seen := map[Field]bool{}
+	for seed := range uint64(300) {
+		var ev Event
+		randomizer{rand.New(rand.NewPCG(seed, 3)), false}.fill(reflect.ValueOf(&ev).Elem())
+		var want []Field
+		for _, v := range FieldsOf(&ev) {
+			want = append(want, v.Field)
+			seen[v.Field] = true
+		}
+		if got := Says(&ev); !slices.Equal(got, want) {
+			t.Fatalf("seed %d: says %v, and FieldsOf %v", seed, got, want)
+		}
+	}
+	if len(seen) != len(Fields()) {
+		t.Errorf("only %d of %d fields were ever said", len(seen), len(Fields()))
 	}
 }

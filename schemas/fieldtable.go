@@ -17,6 +17,7 @@ var fields = []fieldAccess{
 	moneyField("order.tax", order(func(o *Order) **Money { return &o.Tax })),
 	{
 		name: "order.lines",
+		says: func(ev *Event) bool { return ev.Order != nil && len(ev.Order.Lines) > 0 },
 		get: func(ev *Event) (string, bool) {
 			if ev.Order == nil || len(ev.Order.Lines) == 0 {
 				return "", false
@@ -27,6 +28,7 @@ var fields = []fieldAccess{
 	},
 	{
 		name: "order.shipping_address",
+		says: func(ev *Event) bool { return ev.Order != nil && ev.Order.ShippingAddress != nil },
 		get: func(ev *Event) (string, bool) {
 			if ev.Order == nil || ev.Order.ShippingAddress == nil {
 				return "", false
@@ -74,6 +76,7 @@ var fields = []fieldAccess{
 	}),
 	{
 		name: "order.enrichment",
+		says: func(ev *Event) bool { return ev.Enrichment != nil },
 		get: func(ev *Event) (string, bool) {
 			if ev.Enrichment == nil {
 				return "", false
@@ -85,6 +88,9 @@ var fields = []fieldAccess{
 	textField("customer.email", customer(func(c *Customer) *string { return &c.Email })),
 	{
 		name: "customer.name",
+		says: func(ev *Event) bool {
+			return ev.Customer != nil && ev.Customer.FirstName+ev.Customer.LastName != ""
+		},
 		get: func(ev *Event) (string, bool) {
 			if ev.Customer == nil || ev.Customer.FirstName+ev.Customer.LastName == "" {
 				return "", false
@@ -97,6 +103,7 @@ var fields = []fieldAccess{
 	textField("customer.segment", customer(func(c *Customer) *string { return &c.Segment })),
 	{
 		name: "inventory.available",
+		says: func(ev *Event) bool { return ev.Inventory != nil && ev.Inventory.Available != nil },
 		get: func(ev *Event) (string, bool) {
 			if ev.Inventory == nil || ev.Inventory.Available == nil {
 				return "", false
@@ -131,6 +138,10 @@ func customer[T any](at func(*Customer) *T) func(*Event) *T {
 func textField(name Field, at func(*Event) *string) fieldAccess {
 	return fieldAccess{
 		name: name,
+		says: func(ev *Event) bool {
+			p := at(ev)
+			return p != nil && *p != ""
+		},
 		get: func(ev *Event) (string, bool) {
 			p := at(ev)
 			if p == nil || *p == "" {
@@ -146,6 +157,10 @@ func textField(name Field, at func(*Event) *string) fieldAccess {
 func moneyField(name Field, at func(*Event) **Money) fieldAccess {
 	return fieldAccess{
 		name: name,
+		says: func(ev *Event) bool {
+			p := at(ev)
+			return p != nil && *p != nil
+		},
 		get: func(ev *Event) (string, bool) {
 			p := at(ev)
 			if p == nil || *p == nil {

@@ -1,7 +1,7 @@
 package schemas
 
 import (
-	"strings"
+	"bytes"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -42,34 +42,51 @@ func EventHeaders(ev *Event, traceparent string) []kgo.RecordHeader {
 // parse, or the version is not 1.x: then the value must be decoded. Of a repeated header the last counts.
 func EnvelopeOf(headers []kgo.RecordHeader) (Envelope, bool) {
 	var e Envelope
-	var version, at string
-	for _, h := range headers {
-		v := string(h.Value)
+	var known bool // the version
+	var at string
+	for i := range headers {
+		h := &headers[i]
 		switch h.Key {
 		case "ce_specversion":
-			version = v
+			known = bytes.HasPrefix(h.Value, []byte("1."))
 		case "ce_id":
-			e.ID = EventID(v)
+			e.ID = EventID(h.Value)
 		case "ce_type":
-			e.Type = EventType(v)
+			e.Type = typeOf(h.Value)
 		case "ce_source":
-			e.Source = v
+			e.Source = string(h.Value)
 		case "ce_system":
-			e.System = System(v)
+			e.System = System(h.Value)
 		case "ce_subject":
-			e.Subject = v
+			e.Subject = string(h.Value)
 		case "ce_businessid":
-			e.BusinessID = v
+			e.BusinessID = string(h.Value)
 		case "ce_sourceversion":
-			e.SourceVersion = v
+			e.SourceVersion = string(h.Value)
 		case "ce_time":
-			at = v
+			at = string(h.Value)
 		case "traceparent":
-			e.TraceParent = v
+			e.TraceParent = string(h.Value)
 		}
 	}
 	t, err := time.Parse(time.RFC3339Nano, at)
 	e.Time = t.UTC()
-	whole := strings.HasPrefix(version, "1.") && e.ID != "" && e.Type != "" && e.Source != "" && e.System != "" && e.Subject != ""
+	whole := known && e.ID != "" && e.Type != "" && e.Source != "" && e.System != "" && e.Subject != ""
 	return e, whole && err == nil
+}
+
+// typesByText are the types of the model, so that what says one of them needs no memory of its own.
+var typesByText = func() map[string]EventType {
+	out := make(map[string]EventType, len(EventTypes))
+	for _, et := range EventTypes {
+		out[string(et)] = et
+	}
+	return out
+}()
+
+func typeOf(text []byte) EventType {
+	if et, ok := typesByText[string(text)]; ok {
+		return et
+	}
+	return EventType(text)
 }

@@ -259,6 +259,22 @@ func (in *Integration) Subscribes() []schemas.EventType {
 	return out
 }
 
+// ActsOn tells whether the integration subscribes to a type.
+func (in *Integration) ActsOn(et schemas.EventType) bool {
+	if et == RefundFull {
+		return false // no event is of that type
+	}
+	for i := range in.Deliver {
+		r := &in.Deliver[i]
+		for _, list := range [...][]schemas.EventType{r.On, r.Needs, r.SupersededBy} {
+			if slices.Contains(list, et) || et == schemas.RefundSucceeded && slices.Contains(list, RefundFull) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // InputTopics is the event topics the integration reads, prefix included, without repetition.
 func (t *Topology) InputTopics(in *Integration) []string {
 	var out []string

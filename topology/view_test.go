@@ -2,6 +2,7 @@ package topology
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -142,6 +143,23 @@ func TestAbsentPartsStayAsTheyAre(t *testing.T) {
 	after, err := ViewJSON(&schemas.Event{}, "")
 	if err != nil || string(before) != string(after) {
 		t.Errorf("%s became %s, %v", before, after, err)
+	}
+}
+
+// TestActsOn holds the quick question to the list that it is about.
+func TestActsOn(t *testing.T) {
+	t.Parallel()
+	topo, err := LoadForReading(Default(), func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range topo.Integrations {
+		in := &topo.Integrations[i]
+		for _, et := range append([]schemas.EventType{RefundFull, "", "no.type"}, schemas.EventTypes...) {
+			if want := slices.Contains(in.Subscribes(), et); in.ActsOn(et) != want {
+				t.Errorf("%s acts on %s: %v", in.Name, et, !want)
+			}
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ func SpeaksFor(own map[schemas.Field]topology.Owner, et schemas.EventType, syste
 
 // ownsAny tells whether the event says a field that its system owns.
 func ownsAny(own map[schemas.Field]topology.Owner, ev *schemas.Event) bool {
-	return slices.ContainsFunc(schemas.FieldsOf(ev), func(v schemas.FieldValue) bool { return own[v.Field].Owner == ev.System })
+	return slices.ContainsFunc(schemas.Says(ev), func(f schemas.Field) bool { return own[f].Owner == ev.System })
 }
 
 // owned is the event less what its system may not write into the downstream: fields it does not own, fields without an
@@ -59,14 +59,14 @@ func ownsAny(own map[schemas.Field]topology.Owner, ev *schemas.Event) bool {
 func owned(in *topology.Integration, own map[schemas.Field]topology.Owner, ev *schemas.Event) (*schemas.Event, []string) {
 	var drop []schemas.Field
 	var names []string
-	values := schemas.FieldsOf(ev)
-	for _, v := range values {
-		if o := own[v.Field].Owner; o != ev.System || o == in.System {
-			drop = append(drop, v.Field)
-			names = append(names, string(v.Field))
+	said := schemas.Says(ev)
+	for _, f := range said {
+		if o := own[f].Owner; o != ev.System || o == in.System {
+			drop = append(drop, f)
+			names = append(names, string(f))
 		}
 	}
-	if len(values) > 0 && len(drop) == len(values) {
+	if len(said) > 0 && len(drop) == len(said) {
 		return nil, names
 	}
 	return schemas.Without(ev, drop), names

@@ -64,7 +64,7 @@ func Decide(in *topology.Integration, own map[schemas.Field]topology.Owner, f Fa
 	if d, done := dedup(in, f); done {
 		return d
 	}
-	if !slices.Contains(in.Subscribes(), ev.Type) {
+	if !in.ActsOn(ev.Type) {
 		return finish(schemas.Withheld, schemas.ReasonNotSubscribed, "%s does not act on %s", in.Name, ev.Type)
 	}
 	if !SpeaksFor(own, ev.Type, ev.System) {

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"cmp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,9 +13,14 @@ import (
 
 // CompareVersions orders two source versions: -1, 0 or 1; ok is false where they cannot be compared, and then neither is
 // older. Whole or decimal numbers compare as numbers, RFC 3339 texts as times.
-func CompareVersions(a, b string) (cmp int, ok bool) {
+func CompareVersions(a, b string) (order int, ok bool) {
 	if a == "" || b == "" {
 		return 0, false
+	}
+	if digits(a) && digits(b) {
+		ia, _ := strconv.ParseInt(a, 10, 64) // of at most 18 digits: they fit
+		ib, _ := strconv.ParseInt(b, 10, 64)
+		return cmp.Compare(ia, ib), true
 	}
 	if ta, err := time.Parse(time.RFC3339Nano, a); err == nil {
 		tb, err := time.Parse(time.RFC3339Nano, b)
@@ -28,6 +35,16 @@ func CompareVersions(a, b string) (cmp int, ok bool) {
 		return 0, false
 	}
 	return da.Cmp(db), true
+}
+
+// digits tells a whole number that needs no decimal to compare it.
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return len(s) <= 18
 }
 
 // number reads plain digits. Exponents are refused: comparing 1e999999999 would write it out.
