@@ -45,7 +45,7 @@ func (g *ground) committed(ctx context.Context, group, topic string, total int64
 	for {
 		var sum int64
 		offsets, err := g.adm.FetchOffsets(ctx, group)
-		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // it is being formed
+		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) && !kerr.IsRetriable(err) { // it, or on a new cluster its coordinator, is being formed
 			return end, since, fmt.Errorf("committed offsets of %s: %w", group, err)
 		}
 		offsets.Each(func(o kadm.OffsetResponse) {

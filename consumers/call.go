@@ -17,6 +17,7 @@ import (
 // when the event was parked instead, as a call was made before and may not be repeated.
 func (e *engine) ask(ln *lane, it *item, d rules.Decision) bool {
 	it.op, it.key = d.Route.Operation, d.Key
+	it.decision, it.grown = &d, ln.grown
 	id, now := e.in.Idempotency, e.Now()
 	if why := e.unrepeatable(it, now); why != "" && it.released == "" { // who released it takes the repetition upon himself
 		e.park(ln, it, hold{reason: schemas.ReasonUnknown, detail: why, op: it.op})
@@ -72,18 +73,49 @@ func (e *engine) call(ln *lane, it *item, d rules.Decision) {
 	ln.busy = true
 	ln.part.calls++
 	e.inFlight++
-	epoch, life := e.gate.epoch, ln.part.ctx
-	go func() {
-		ctx, cancel := context.WithTimeout(life, e.in.Timeout.D())
-		defer cancel()
-		var res deliver.Result
-		if probe {
-			res = e.kinds.Probe(ctx, req)
-		} else {
-			res = e.kinds.Deliver(ctx, req)
-		}
-		e.send(evResult{ln, it, res, probe, epoch})
-	}()
+	e.attempt(attempt{ln, it, req, probe, e.gate.epoch, ln.part.ctx})
+}
+
+// attempt is one call to be made.
+type attempt struct {
+	ln    *lane
+	it    *item
+	req   deliver.Request
+	probe bool
+	epoch int             // of the gate when the call starts
+	life  context.Context // of the partition: ends the call with it
+}
+
+// attempt hands a call to a goroutine that has none, or to a new one: there are as many as calls were ever out at once, and
+// each keeps the stack that its first call grew.
+func (e *engine) attempt(a attempt) {
+	if e.inFlight > e.callers {
+		e.callers++
+		go func() {
+			for {
+				select {
+				case a := <-e.attempts:
+					e.try(a)
+				case <-e.ctx.Done():
+					return
+				}
+			}
+		}()
+	}
+	e.attempts <- a // has room for every call that may be out
+}
+
+// try makes one call and tells the loop what came of it.
+func (e *engine) try(a attempt) {
+	ctx, cancel := context.WithTimeout(a.life, e.in.Timeout.D())
+	defer cancel()
+	var res deliver.Result
+	if a.probe {
+		res = e.kinds.Probe(ctx, a.req)
+	} else {
+		res = e.kinds.Deliver(ctx, a.req)
+	}
+	e.send(evResult{a.ln, a.it, res, a.probe, a.epoch})
 }
 
 // cutCalls ends the calls of a worker that heard nothing from its group for a whole session: its partitions are another's
@@ -106,8 +138,7 @@ func (e *engine) result(ev evResult) {
 	ln.busy = false
 	ln.part.calls--
 	e.gate.leave(now, ev.epoch, res)
-	e.Metrics.attempts.WithLabelValues(e.in.Name, string(res.Class)).Inc()
-	e.Metrics.took.WithLabelValues(e.in.Name).Observe(res.Took.Seconds())
+	e.counts.attempt(res)
 	if !e.holds(ln, it) {
 		return // the partition is another's by now, who makes the call again under the same key
 	}

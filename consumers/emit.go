@@ -183,7 +183,7 @@ func (e *engine) emit(p *partition, o *schemas.Outcome) {
 		{Key: "ce_specversion", Value: e.names.outcomeVersion}, {Key: "ce_id", Value: []byte(o.Integration + "/" + string(o.EventID) + "/" + string(o.Kind))},
 		{Key: "ce_type", Value: []byte("seam.outcome." + string(o.Kind))}, {Key: "ce_source", Value: e.names.outcomeSource},
 		{Key: "ce_subject", Value: key}, {Key: "content-type", Value: e.names.outcomeContents}}})
-	e.Metrics.outcomes.WithLabelValues(e.in.Name, string(o.Kind), string(o.Reason)).Inc()
+	e.counts.outcome(o.Kind, o.Reason)
 	if e.log.Enabled(e.ctx, slog.LevelInfo) {
 		e.log.Info("outcome", "topic", o.Topic, "partition", o.Partition, "offset", o.Offset, "order_id", o.OrderID, "event_id", o.EventID, "outcome", o.Kind, "reason", o.Reason, "attempts", len(o.Attempts))
 	}

@@ -29,9 +29,13 @@ type engine struct {
 	events chan any
 
 	parts       map[topicPartition]*partition
+	last        *partition // of the record received last
 	gate        *gate
 	ready       []*lane // lanes whose head asks for a call, oldest first
 	inFlight    int
+	callers     int // goroutines that make calls
+	attempts    chan attempt
+	counts      *counts
 	queued      int  // records in lanes
 	fetchPaused bool // maxQueued was reached
 	batch       *batch
@@ -124,6 +128,9 @@ func newEngine(c Config, kinds deliver.Set) *engine {
 		parts:  map[topicPartition]*partition{},
 		gate:   newGate(c.Integration),
 		wake:   time.NewTimer(time.Hour),
+
+		attempts: make(chan attempt, max(1, c.Integration.InFlight)),
+		counts:   c.Metrics.of(c.Integration.Name),
 	}
 	e.batch = newBatch(1)
 	return e
@@ -231,7 +238,11 @@ func (e *engine) on(ev any) error {
 
 // receive puts a record into its order's lane.
 func (e *engine) receive(rec *kgo.Record) {
-	p := e.parts[topicPartition{rec.Topic, rec.Partition}]
+	p := e.last // most records come after one of the same partition
+	if p == nil || p.tp.partition != rec.Partition || p.tp.topic != rec.Topic || e.parts[p.tp] != p {
+		p = e.parts[topicPartition{rec.Topic, rec.Partition}]
+		e.last = p
+	}
 	if p == nil || p.revoked != nil {
 		return // fetched before a revocation that came first
 	}
@@ -279,11 +290,15 @@ func (e *engine) pump() {
 			e.ready, ln.asked = e.ready[1:], false
 			continue
 		}
-		d := rules.Decide(e.in, e.Topology.Ownership, e.facts(ln, it))
-		if d.Action != rules.Call { // it was superseded while it waited
-			e.ready, ln.asked = e.ready[1:], false
-			e.step(ln)
-			continue
+		d := it.decision
+		if it.grown != ln.grown || e.in.ExpiresAfter > 0 { // it may be superseded, or too old, since it stands here
+			if now := rules.Decide(e.in, e.Topology.Ownership, e.facts(ln, it)); now.Action == rules.Call {
+				d = &now
+			} else {
+				e.ready, ln.asked = e.ready[1:], false
+				e.step(ln)
+				continue
+			}
 		}
 		if e.lease.left() <= 0 {
 			e.wake.Reset(50 * time.Millisecond)
@@ -300,7 +315,7 @@ func (e *engine) pump() {
 			return
 		}
 		e.ready, ln.asked = e.ready[1:], false
-		e.call(ln, it, d)
+		e.call(ln, it, *d)
 	}
 }
 

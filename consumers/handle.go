@@ -23,7 +23,7 @@ func (e *engine) step(ln *lane) {
 			return
 		}
 		if it.parked == nil && p.store.Settled(ln.key, it.rec.Offset) {
-			e.Metrics.replayed.WithLabelValues(e.in.Name).Inc()
+			e.counts.replayed.Inc()
 			e.pop(ln)
 			e.batch.offsets = true
 			continue

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
+	"github.com/binaryandbeyond/seam/consumers/rules"
 	"github.com/binaryandbeyond/seam/schemas"
 )
 
@@ -38,6 +39,7 @@ type lane struct {
 	waiting bool                      // a timer will wake the head
 	asked   bool                      // it stands in engine.ready
 	commit  int64                     // the batch that must be committed before the next call; 0 for none
+	grown   int                       // how often events came into the queue: a decision made before may be another now
 }
 
 // item is an event in a lane.
@@ -47,6 +49,8 @@ type item struct {
 	env      schemas.Envelope
 	counted  schemas.EventType // as which it counts in lane.types; empty when it does not
 	ev       *schemas.Event    // nil until decoded
+	decision *rules.Decision   // to call; nil before
+	grown    int               // lane.grown at the decision
 	noted    *schemas.LedgerEntry
 	attempts []schemas.Attempt
 	tries    int
@@ -90,6 +94,7 @@ func (ln *lane) behind() []schemas.EventType {
 // push appends an event; counted is its type where its system speaks for that, else empty.
 func (ln *lane) push(it *item, counted schemas.EventType) {
 	ln.queue = append(ln.queue, it)
+	ln.grown++
 	if it.counted = counted; counted != "" {
 		if ln.types == nil {
 			ln.types = map[schemas.EventType]int{}
@@ -120,6 +125,7 @@ func (ln *lane) front(items ...*item) {
 	if (ln.busy || ln.waiting) && first == 0 {
 		first = 1 // the head is under way
 	}
+	ln.grown++
 	front := append(slices.Clone(ln.queue[:first]), items...)
 	from := 0
 	if ln.busy || ln.waiting {

@@ -1,6 +1,11 @@
 package consumers
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/binaryandbeyond/seam/consumers/deliver"
+	"github.com/binaryandbeyond/seam/schemas"
+)
 
 // Metrics is what all workers of a process count.
 type Metrics struct {
@@ -43,4 +48,42 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		reg.MustRegister(m.outcomes, m.attempts, m.took, m.replayed, m.inFlight, m.circuit, m.parked, m.restarts, m.commits, m.restoring)
 	}
 	return m
+}
+
+// counts is the metrics of one integration that every event touches, found once. It is the loop's: not safe for concurrent
+// use.
+type counts struct {
+	name     string
+	all      *Metrics
+	replayed prometheus.Counter
+	took     prometheus.Observer
+	outcomes map[outcomeLabels]prometheus.Counter
+	attempts map[deliver.Class]prometheus.Counter
+}
+
+type outcomeLabels struct {
+	kind   schemas.Kind
+	reason schemas.Reason
+}
+
+// of is the metrics of an integration.
+func (m *Metrics) of(integration string) *counts {
+	return &counts{name: integration, all: m, replayed: m.replayed.WithLabelValues(integration), took: m.took.WithLabelValues(integration),
+		outcomes: map[outcomeLabels]prometheus.Counter{}, attempts: map[deliver.Class]prometheus.Counter{}}
+}
+
+func (c *counts) outcome(kind schemas.Kind, reason schemas.Reason) {
+	key := outcomeLabels{kind, reason}
+	if c.outcomes[key] == nil {
+		c.outcomes[key] = c.all.outcomes.WithLabelValues(c.name, string(kind), string(reason))
+	}
+	c.outcomes[key].Inc()
+}
+
+func (c *counts) attempt(res deliver.Result) {
+	if c.attempts[res.Class] == nil {
+		c.attempts[res.Class] = c.all.attempts.WithLabelValues(c.name, string(res.Class))
+	}
+	c.attempts[res.Class].Inc()
+	c.took.Observe(res.Took.Seconds())
 }

@@ -1,69 +1,75 @@
 package consumers
 
-import "container/heap"
+import (
+	"slices"
+	"sort"
+)
 
-// offsets knows up to where a partition is settled. It holds only what is not settled, so a million records finished behind
-// one that is stuck cost nothing.
+// offsets knows up to where a partition is settled. It holds little more than what is not settled, so a million records
+// finished behind one that is stuck cost nothing.
 type offsets struct {
-	open offsetHeap
-	at   map[int64]int // offset to its place in open
-	next int64         // after the last record received; -1 before the first
-	done int64         // committed offset; -1 when unknown
+	open []int64 // received, ascending; those settled since are marked (see settled)
+	dead int     // how many of open are marked
+	next int64   // after the last record received; -1 before the first
+	done int64   // committed offset; -1 when unknown
 }
 
-func newOffsets() *offsets { return &offsets{at: map[int64]int{}, next: -1, done: -1} }
+func newOffsets() *offsets { return &offsets{next: -1, done: -1} }
 
 // start says where the partition stands before its first record.
 func (o *offsets) start(offset int64) { o.next, o.done = max(o.next, offset), offset }
 
+// A settled offset stays in its place as its complement, which is below 0, until it is swept out.
+func settled(v int64) bool { return v < 0 }
+
+func offsetOf(v int64) int64 {
+	if settled(v) {
+		return ^v
+	}
+	return v
+}
+
+// find is the place of an offset, or where it would stand.
+func (o *offsets) find(offset int64) (i int, there bool) {
+	i = sort.Search(len(o.open), func(i int) bool { return offsetOf(o.open[i]) >= offset })
+	return i, i < len(o.open) && offsetOf(o.open[i]) == offset
+}
+
 // receive adds a record that is not settled yet.
 func (o *offsets) receive(offset int64) {
-	if _, ok := o.at[offset]; ok {
-		return
+	if n := len(o.open); n == 0 || offset > offsetOf(o.open[n-1]) {
+		o.open = append(o.open, offset)
+	} else if i, there := o.find(offset); !there {
+		o.open = slices.Insert(o.open, i, offset)
+	} else if settled(o.open[i]) {
+		o.open[i] = offset
+		o.dead--
 	}
-	heap.Push(o.heap(), offset)
 	o.next = max(o.next, offset+1)
 }
 
 // settle takes a record out: it has an outcome or a parked record, or was read again.
 func (o *offsets) settle(offset int64) {
-	if i, ok := o.at[offset]; ok {
-		heap.Remove(o.heap(), i)
+	i, there := o.find(offset)
+	if !there || settled(o.open[i]) {
+		return
+	}
+	o.open[i] = ^offset
+	o.dead++
+	for i = 0; i < len(o.open) && settled(o.open[i]); i++ {
+		o.dead--
+	}
+	o.open = o.open[i:]
+	if o.dead > 64 && o.dead > len(o.open)/2 {
+		o.open = append(make([]int64, 0, 2*(len(o.open)-o.dead)), slices.DeleteFunc(o.open, settled)...)
+		o.dead = 0
 	}
 }
 
 // watermark is the offset to commit: that of the oldest record not settled, or after the last received.
 func (o *offsets) watermark() int64 {
 	if len(o.open) > 0 {
-		return o.open[0]
+		return o.open[0] // never a settled one: those are swept from the front
 	}
 	return o.next
-}
-
-func (o *offsets) heap() *indexed { return (*indexed)(o) }
-
-type offsetHeap []int64
-
-// indexed is offsets as a heap.Interface.
-type indexed offsets
-
-func (h *indexed) Len() int           { return len(h.open) }
-func (h *indexed) Less(i, j int) bool { return h.open[i] < h.open[j] }
-func (h *indexed) Swap(i, j int) {
-	h.open[i], h.open[j] = h.open[j], h.open[i]
-	h.at[h.open[i]], h.at[h.open[j]] = i, j
-}
-
-// Push appends an offset.
-func (h *indexed) Push(x any) {
-	h.at[x.(int64)] = len(h.open)
-	h.open = append(h.open, x.(int64))
-}
-
-// Pop takes the last.
-func (h *indexed) Pop() any {
-	last := h.open[len(h.open)-1]
-	h.open = h.open[:len(h.open)-1]
-	delete(h.at, last)
-	return last
 }

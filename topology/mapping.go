@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
-	"sync"
 
-	"github.com/expr-lang/expr"
-	"github.com/expr-lang/expr/vm"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -16,11 +14,12 @@ import (
 // and type-checked when the file is read. A member whose value is nil is left out. The zero Mapping has no members.
 type Mapping struct {
 	members []member
+	sorted  []int // the members' places, by name
 }
 
 type member struct {
 	name    string
-	program *vm.Program // nil where nested is set
+	program *expression // nil where nested is set
 	nested  *Mapping
 }
 
@@ -48,6 +47,11 @@ func (m *Mapping) UnmarshalYAML(n *yaml.Node) error {
 		}
 		m.members = append(m.members, mem)
 	}
+	m.sorted = make([]int, len(m.members))
+	for i := range m.sorted {
+		m.sorted[i] = i
+	}
+	slices.SortStableFunc(m.sorted, func(a, b int) int { return strings.Compare(m.members[a].name, m.members[b].name) })
 	if faults != nil {
 		return &yaml.TypeError{Errors: faults}
 	}
@@ -63,28 +67,41 @@ func (m Mapping) Names() []string {
 	return out
 }
 
-// Eval is the body for a view (see View): a map of the members whose value is not nil.
-func (m Mapping) Eval(view map[string]any) (map[string]any, error) {
+// Eval is the body for a scope: a map of the members whose value is not nil. A required one without a value is an
+// EmptyMemberError.
+func (m Mapping) Eval(s *Scope, required []string) (map[string]any, error) {
 	out := make(map[string]any, len(m.members))
 	for _, mem := range m.members {
-		var v any
-		var err error
-		if mem.nested != nil {
-			var nested map[string]any
-			if nested, err = mem.nested.Eval(view); len(nested) > 0 {
-				v = nested
-			}
-		} else {
-			v, err = eval(mem.program, view)
-		}
+		v, err := mem.eval(s)
 		if err != nil {
-			return nil, fmt.Errorf("member %s: %w", mem.name, err)
+			return nil, err
 		}
-		if v = prune(v); v != nil {
+		if v != nil {
 			out[mem.name] = v
 		}
 	}
+	for _, name := range required {
+		if out[name] == nil {
+			return nil, &EmptyMemberError{name}
+		}
+	}
 	return out, nil
+}
+
+// eval is a member's value; nil when there is none.
+func (mem *member) eval(s *Scope) (any, error) {
+	if mem.nested != nil {
+		nested, err := mem.nested.Eval(s, nil)
+		if err != nil {
+			return nil, fmt.Errorf("member %s: %w", mem.name, err)
+		}
+		return prune(nested), nil
+	}
+	v, err := mem.program.eval(s)
+	if err != nil {
+		return nil, fmt.Errorf("member %s: %w", mem.name, err)
+	}
+	return prune(v), nil
 }
 
 // prune takes nil members out of maps and gives nil for a map that has none left.
@@ -118,7 +135,7 @@ func prune(v any) any {
 // Template is a text with {expressions}, each value escaped as one path segment of a URL.
 type Template struct {
 	literals []string // one more than programs
-	programs []*vm.Program
+	programs []*expression
 }
 
 // ParseTemplate compiles a text; its braces must pair.
@@ -144,41 +161,28 @@ func ParseTemplate(s string) (*Template, error) {
 }
 
 // Eval fills the template; a nil value is an error, as the address would be another.
-func (t *Template) Eval(view map[string]any) (string, error) {
+func (t *Template) Eval(s *Scope) (string, error) {
+	if len(t.programs) == 0 {
+		return t.literals[0], nil
+	}
 	var b strings.Builder
 	for i, lit := range t.literals {
 		b.WriteString(lit)
 		if i == len(t.programs) {
 			break
 		}
-		v, err := eval(t.programs[i], view)
+		v, err := t.programs[i].eval(s)
 		if err != nil {
 			return "", err
 		}
 		if v = prune(v); v == nil {
-			return "", fmt.Errorf("{%s} is empty for this event", t.programs[i].Source().String())
+			return "", fmt.Errorf("{%s} is empty for this event", t.programs[i].source)
 		}
-		b.WriteString(url.PathEscape(fmt.Sprint(v)))
+		text, ok := v.(string)
+		if !ok {
+			text = fmt.Sprint(v)
+		}
+		b.WriteString(url.PathEscape(text))
 	}
 	return b.String(), nil
-}
-
-// compile type-checks an expression against the view of an event, so that a misspelt field is a fault of the file.
-func compile(src string) (*vm.Program, error) {
-	p, err := expr.Compile(src, expr.Env(viewTypes))
-	if err != nil {
-		text := strings.ReplaceAll(strings.SplitN(err.Error(), "\n", 2)[0], "unknown name", "the event has no")
-		return nil, fmt.Errorf("expression %q: %s", src, text)
-	}
-	return p, nil
-}
-
-// machines are the memories of expressions at work, each used by one at a time.
-var machines = sync.Pool{New: func() any { return new(vm.VM) }}
-
-// eval runs a compiled expression.
-func eval(p *vm.Program, view map[string]any) (any, error) {
-	m := machines.Get().(*vm.VM)
-	defer machines.Put(m)
-	return m.Run(p, view)
 }

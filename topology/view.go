@@ -16,19 +16,35 @@ import (
 // {amount: "12.50", currency: "EUR"}, times as RFC 3339 text in UTC; plus reference, the stable key of the operation. It is
 // only to be read: absent parts are shared by all views.
 func View(ev *schemas.Event, reference string) map[string]any {
+	out := make(map[string]any, len(partNames))
+	for _, name := range partNames {
+		out[name], _ = part(ev, reference, name)
+	}
+	return out
+}
+
+// part is one part of a view; false for a name that no view has.
+func part(ev *schemas.Event, reference, name string) (any, bool) {
 	v := reflect.ValueOf(ev).Elem()
-	out, env := make(map[string]any, len(eventView)+2), make(map[string]any, len(eventView))
+	switch name {
+	case "reference":
+		return reference, true
+	case "event":
+		env := make(map[string]any, len(eventView))
+		for _, f := range eventView {
+			if !f.part {
+				env[f.name] = f.view(v.Field(f.index))
+			}
+		}
+		env["day"] = ev.Time.UTC().Format(time.DateOnly)
+		return env, true
+	}
 	for _, f := range eventView {
-		if f.part {
-			out[f.name] = f.view(v.Field(f.index))
-		} else {
-			env[f.name] = f.view(v.Field(f.index))
+		if f.part && f.name == name {
+			return f.view(v.Field(f.index)), true
 		}
 	}
-	env["day"] = ev.Time.UTC().Format(time.DateOnly)
-	out["event"] = env
-	out["reference"] = reference
-	return out
+	return nil, false
 }
 
 // ViewJSON is the view as indented JSON, for people who write mappings.
@@ -54,6 +70,17 @@ type viewField struct {
 
 // eventView is how an event is viewed, compiled once.
 var eventView = viewFields(reflect.TypeFor[schemas.Event]())
+
+// partNames names every part of a view.
+var partNames = func() []string {
+	out := []string{"reference", "event"}
+	for _, f := range eventView {
+		if f.part {
+			out = append(out, f.name)
+		}
+	}
+	return out
+}()
 
 func viewFields(t reflect.Type) []viewField {
 	out := make([]viewField, t.NumField())
@@ -215,11 +242,14 @@ func ViewNames() []string {
 			return
 		}
 		for k, e := range m {
-			name, _ := k, e
-			if prefix != "" {
-				name = prefix + "." + k
+			switch {
+			case k == types.Extra: // any name
+				out = append(out, prefix)
+			case prefix == "":
+				walk(k, e)
+			default:
+				walk(prefix+"."+k, e)
 			}
-			walk(name, e)
 		}
 	}
 	walk("", viewTypes)

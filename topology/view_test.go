@@ -136,7 +136,7 @@ func TestAbsentPartsStayAsTheyAre(t *testing.T) {
 		m.members = append(m.members, member{name: src, program: p})
 	}
 	for range 3 {
-		if _, err := m.Eval(View(&schemas.Event{}, "")); err != nil {
+		if _, err := m.Eval(ScopeOf(&schemas.Event{}, ""), nil); err != nil {
 			t.Fatal(err)
 		}
 	}

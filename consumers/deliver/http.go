@@ -3,7 +3,6 @@ package deliver
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -59,12 +58,12 @@ func newHTTP(in *topology.Integration) (*httpKind, error) {
 
 // Deliver makes the route's request.
 func (k *httpKind) Deliver(ctx context.Context, r Request) Result {
-	view := topology.View(r.Event, r.Key)
-	body, err := requestBody(r.Route, view)
+	scope := topology.ScopeOf(r.Event, r.Key)
+	body, err := r.Route.Body.AppendJSON(nil, scope, r.Route.Required)
 	if err != nil {
 		return Result{Class: Unmappable, Detail: err.Error()}
 	}
-	address, err := k.address(r.Route.HTTP.URL, view)
+	address, err := k.address(r.Route.HTTP.URL, scope)
 	if err != nil {
 		return Result{Class: Unmappable, Detail: "url: " + err.Error()}
 	}
@@ -83,7 +82,7 @@ func (k *httpKind) Probe(ctx context.Context, r Request) Result {
 	if k.probe == nil {
 		return Result{Class: Unknown, Detail: k.in.Name + " declares no probe"}
 	}
-	address, err := k.probe.Eval(topology.View(r.Event, r.Key))
+	address, err := k.probe.Eval(topology.ScopeOf(r.Event, r.Key))
 	if err != nil {
 		return Result{Class: Unmappable, Detail: "probe: " + err.Error()}
 	}
@@ -105,7 +104,7 @@ func (k *httpKind) Probe(ctx context.Context, r Request) Result {
 }
 
 // address fills a route's URL; templates are compiled once.
-func (k *httpKind) address(text string, view map[string]any) (string, error) {
+func (k *httpKind) address(text string, scope *topology.Scope) (string, error) {
 	t, ok := k.urls.Load(text)
 	if !ok {
 		parsed, err := topology.ParseTemplate(text)
@@ -114,30 +113,7 @@ func (k *httpKind) address(text string, view map[string]any) (string, error) {
 		}
 		t, _ = k.urls.LoadOrStore(text, parsed)
 	}
-	return t.(*topology.Template).Eval(view)
-}
-
-// requestBody is the JSON of the mapping.
-func requestBody(route *topology.Route, view map[string]any) ([]byte, error) {
-	members, err := requestMembers(route, view)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(members)
-}
-
-// requestMembers evaluates the mapping and checks its required members.
-func requestMembers(route *topology.Route, view map[string]any) (map[string]any, error) {
-	members, err := route.Body.Eval(view)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range route.Required {
-		if members[name] == nil {
-			return nil, fmt.Errorf("required member %q is empty for this event", name)
-		}
-	}
-	return members, nil
+	return t.(*topology.Template).Eval(scope)
 }
 
 func (k *httpKind) headers(req *http.Request, r Request) {
