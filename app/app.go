@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/binaryandbeyond/seam/console"
 	"github.com/binaryandbeyond/seam/consumers"
+	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/consumers/reconcile"
 	"github.com/binaryandbeyond/seam/producers"
 	"github.com/binaryandbeyond/seam/schemas"
@@ -40,7 +42,7 @@ type Config struct {
 	// Console is where people and scrapers look: orders, /metrics. It has no sign-in and shows business data, so it must not
 	// face the internet. Default a free loopback port.
 	Console string
-	DataDir string // spools and cursors. Default a folder of its own that goes at the end
+	DataDir string // spools, cursors, the ledgers' local copy. Default a folder that goes at the end, and ledgers in memory
 	// Instance names this process in every group; with a name a restart takes its partitions back at once. Default random,
 	// and then the group waits a session (12s) for a process that died.
 	Instance string
@@ -130,6 +132,17 @@ func Run(ctx context.Context, c Config) error {
 			return reconcile.Follow(ctx, reconcile.FollowConfig{Options: cluster, Serde: serde, Topology: c.Topology, View: view, Logger: c.Logger})
 		})
 	}
+	disk, err := c.ledgers()
+	if err != nil {
+		return err
+	}
+	if disk != nil {
+		defer func() {
+			if err := disk.Close(); err != nil {
+				c.Logger.Warn("close the local ledger store", "err", err)
+			}
+		}()
+	}
 	metrics := consumers.NewMetrics(reg)
 	instance, static := c.instance()
 	for i := range c.Topology.Integrations {
@@ -139,7 +152,7 @@ func Run(ctx context.Context, c Config) error {
 		}
 		g.Go(func() error {
 			return consumers.Run(ctx, consumers.Config{Topology: c.Topology, Integration: in, Options: cluster, Serde: serde, Instance: instance, Static: static,
-				Metrics: metrics, Logger: c.Logger, Report: c.report(ctx, client, serde)})
+				Ledger: disk, Metrics: metrics, Logger: c.Logger, Report: c.report(ctx, client, serde)})
 		})
 	}
 	ready.Store(true)
@@ -147,6 +160,14 @@ func Run(ctx context.Context, c Config) error {
 		c.Ready(info)
 	}
 	return g.Wait()
+}
+
+// ledgers opens the local copy of the ledgers; nil when no integration runs here or nothing is to be kept.
+func (c *Config) ledgers() (*ledger.Disk, error) {
+	if c.DataDir == "" || !slices.ContainsFunc(c.Topology.Integrations, func(in topology.Integration) bool { return c.runs(in.Name) }) {
+		return nil, nil
+	}
+	return ledger.Open(filepath.Join(c.DataDir, "ledger"), c.Logger)
 }
 
 // check completes the settings and refuses what cannot run.

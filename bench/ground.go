@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing/fstest"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/binaryandbeyond/seam/consumers"
+	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/producers"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
@@ -27,6 +29,8 @@ type ground struct {
 	adm      *kadm.Client
 	registry *sr.Client
 	serde    *schemas.Serde
+	dir      string       // of disk
+	disk     *ledger.Disk // the ledgers' local copy, as seam run --data has it
 }
 
 const ownership = `
@@ -62,6 +66,12 @@ func (s *suite) ground(ctx context.Context, integrations, sources map[string]str
 		return nil, err
 	}
 	g.adm, g.serde = kadm.NewClient(g.client), schemas.NewSerde(g.registry)
+	if g.dir, err = os.MkdirTemp("", "seam-bench-"); err != nil {
+		return nil, err
+	}
+	if g.disk, err = ledger.Open(g.dir, s.Logger); err != nil {
+		return nil, err
+	}
 	if _, err := topology.Ensure(ctx, g.topo, g.client, g.registry); err != nil {
 		return nil, errors.Join(err, g.remove())
 	}
@@ -82,9 +92,10 @@ func roundName(name string, round int) string { return fmt.Sprintf("%s-%d", name
 // remove takes everything with the ground's prefix out of the cluster and the registry.
 func (g *ground) remove() error {
 	defer g.client.Close()
+	defer os.RemoveAll(g.dir)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	var faults []error
+	faults := []error{g.disk.Close()}
 	groups, err := g.adm.ListGroups(ctx)
 	faults = append(faults, err)
 	for _, name := range groups.Groups() {
@@ -115,7 +126,7 @@ func (g *ground) worker(name string, opts ...kgo.Opt) (metrics *meter, stop func
 	ctx, cancel := context.WithCancel(context.Background())
 	metrics = newMeter()
 	c := consumers.Config{Topology: g.topo, Integration: g.topo.Integration(name), Options: append(opts, g.cluster...), Serde: g.serde,
-		Metrics: consumers.NewMetrics(metrics.reg), Logger: g.Logger}
+		Ledger: g.disk, Metrics: consumers.NewMetrics(metrics.reg), Logger: g.Logger}
 	done := make(chan error, 1)
 	go func() { done <- consumers.Run(ctx, c) }()
 	return metrics, func() error {

@@ -125,7 +125,11 @@ func (g *ground) restore(ctx context.Context, integration string, orders int, re
 			return 0, 0, err
 		}
 		stores = append(stores, store)
-		known += store.Len()
+		n, err := store.Len()
+		if err != nil {
+			return 0, 0, err
+		}
+		known += n
 	}
 	took := time.Since(begin)
 	if known != orders {

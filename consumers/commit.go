@@ -19,7 +19,14 @@ type batch struct {
 	records []pending
 	dirty   map[dirtyKey]*lane // ledger entries to write, as they are when the transaction is built
 	offsets bool               // a watermark moved without any record
+	entries map[*partition][]written
 	commits map[topicPartition]int64
+}
+
+// written is a ledger entry as it is produced.
+type written struct {
+	key string
+	rec *kgo.Record
 }
 
 type pending struct {
@@ -87,18 +94,38 @@ func (e *engine) commit() {
 	}
 	e.batch = newBatch(b.seq + 1)
 	e.committing = b
-	go func() {
+	e.work.Go(func() {
 		start := time.Now()
 		err, fatal := e.transact(records, b.commits, member, generation)
 		e.Metrics.commits.WithLabelValues(e.in.Name).Observe(time.Since(start).Seconds())
+		if err == nil {
+			if err = b.shelve(); err != nil {
+				fatal = true
+			}
+		}
 		e.send(evCommit{err, fatal})
-	}()
+	})
+}
+
+// shelve takes the ledger's part of a committed batch into the local stores.
+func (b *batch) shelve() error {
+	for p, list := range b.entries {
+		out := make([]ledger.Record, len(list))
+		for i, w := range list {
+			out[i] = ledger.Record{Key: w.key, Value: w.rec.Value, Offset: w.rec.Offset, At: w.rec.Timestamp.Unix()}
+		}
+		if err := p.store.Shelve(out); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // build is every record of the batch, ledger entries last, and the watermarks in b.commits.
 func (e *engine) build(b *batch) ([]*kgo.Record, error) {
 	out := make([]*kgo.Record, 0, len(b.records)+len(b.dirty))
 	touched := map[*partition]bool{}
+	b.entries = map[*partition][]written{}
 	for _, r := range b.records {
 		out = append(out, r.rec)
 		touched[r.part] = true
@@ -109,7 +136,9 @@ func (e *engine) build(b *batch) ([]*kgo.Record, error) {
 		if err != nil {
 			return nil, fmt.Errorf("ledger of %s: %w", k.key, err)
 		}
-		out = append(out, &kgo.Record{Topic: e.names.ledger, Partition: k.tp.partition, Key: []byte(ledger.EntryKey(ln.part.name, k.key)), Value: value})
+		rec := &kgo.Record{Topic: e.names.ledger, Partition: k.tp.partition, Key: []byte(ledger.EntryKey(ln.part.name, k.key)), Value: value}
+		out = append(out, rec)
+		b.entries[ln.part] = append(b.entries[ln.part], written{k.key, rec})
 	}
 	b.commits = map[topicPartition]int64{}
 	for tp, p := range e.parts {
@@ -255,6 +284,9 @@ func (e *engine) onCommit(ev evCommit) error {
 		if p := e.parts[tp]; p != nil {
 			p.offsets.done = w
 		}
+	}
+	for p := range b.entries {
+		p.store.Shelved(b.seq)
 	}
 	for _, ln := range b.dirty {
 		if e.parts[ln.part.tp] == ln.part {

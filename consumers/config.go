@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -26,7 +27,8 @@ type Config struct {
 	Tick time.Duration
 	// Session is the group's session.timeout.ms. Default 12s; calls are allowed for three quarters of it after a heartbeat.
 	Session time.Duration
-	Metrics *Metrics // default: not registered anywhere
+	Ledger  *ledger.Disk // local copy of the ledgers, shared by the workers of a process; nil keeps them in memory
+	Metrics *Metrics     // default: not registered anywhere
 	Logger  *slog.Logger
 	// Report is told the worker's status when it changes and every few seconds; nil for nobody.
 	Report func(*schemas.WorkerStatus)
@@ -90,7 +92,7 @@ func (c Config) options(lease *lease) []kgo.Opt {
 		kgo.DisableAutoCommit(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxWait(250*time.Millisecond),
-		kgo.FetchMaxBytes(16<<20),
+		kgo.FetchMaxBytes(2<<20), // compressed: five to ten times that in memory, and twice, as the next fetch is under way
 		kgo.BlockRebalanceOnPoll(),
 		kgo.SessionTimeout(c.Session),
 		kgo.HeartbeatInterval(min(heartbeat, c.Session/4)),

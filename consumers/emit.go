@@ -191,7 +191,7 @@ func (e *engine) emit(p *partition, o *schemas.Outcome) {
 
 // put changes the ledger in memory and marks it for the next transaction; the lane's next call waits for that.
 func (e *engine) put(ln *lane, entry *schemas.LedgerEntry) {
-	ln.part.store.Put(entry)
+	ln.part.store.Put(entry, e.batch.seq)
 	e.batch.dirty[dirtyKey{ln.part.tp, ln.key}] = ln
 	ln.commit = e.batch.seq
 }
@@ -199,10 +199,11 @@ func (e *engine) put(ln *lane, entry *schemas.LedgerEntry) {
 // subject is the registry subject of a topic's values.
 func (e *engine) subject(topic string) string { return e.Topology.TopicName(topic) + "-value" }
 
-// fail ends the engine before it commits anything more: an outcome that cannot be written must not be lost.
+// fail ends the engine before it calls or commits anything more: an outcome that cannot be written must not be lost, and
+// what the ledger cannot tell must not be guessed.
 func (e *engine) fail(err error) {
-	e.log.Error("a record cannot be encoded", "err", err)
 	if e.broken == nil {
 		e.broken = err
+		e.log.Error("the worker cannot go on", "err", err)
 	}
 }

@@ -3,6 +3,7 @@ package consumers
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,7 @@ type engine struct {
 	ctx    context.Context // of the engine's goroutines; ended by cancel, not by shutdown, so that calls can finish
 	cancel context.CancelFunc
 	events chan any
+	work   sync.WaitGroup // goroutines that use the ledger's local store
 
 	parts       map[topicPartition]*partition
 	last        *partition // of the record received last
@@ -283,7 +285,7 @@ func (e *engine) throttle() {
 // pump starts calls of ready lanes while the gate, the in-flight limit and the lease allow.
 func (e *engine) pump() {
 	now := e.Now()
-	for len(e.ready) > 0 && e.gate.pace.room(e.inFlight) && !e.stopping {
+	for len(e.ready) > 0 && e.gate.pace.room(e.inFlight) && !e.stopping && e.broken == nil {
 		ln := e.ready[0]
 		it := ln.head()
 		if it == nil || it.noted == nil || ln.part.revoked != nil || e.parts[ln.part.tp] != ln.part {

@@ -100,10 +100,10 @@ func (e *engine) assign(tp topicPartition) error {
 	if err := e.hear(tp.partition); err != nil {
 		return err
 	}
-	go func() {
+	e.work.Go(func() {
 		store, err := e.restore(p)
 		e.send(evRestored{p, store, err})
-	}()
+	})
 	return nil
 }
 
@@ -126,7 +126,7 @@ func (e *engine) restore(p *partition) (*ledger.Store, error) {
 	group := e.Topology.Group(e.in.Name)
 	store, err := ledger.Restore(p.ctx, ledger.Source{Options: e.Options, Group: group, Serde: e.Serde,
 		Ledger: e.Topology.Ledger(e.in.Name), Parked: e.Topology.Parked(e.in.Name), Topic: p.name,
-		TopicID: base64.RawURLEncoding.EncodeToString(id[:]), Partition: p.tp.partition})
+		TopicID: base64.RawURLEncoding.EncodeToString(id[:]), Partition: p.tp.partition, Disk: e.Ledger, Window: e.in.DedupWindow.D()})
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (e *engine) restored(ev evRestored) error {
 	for _, ln := range p.lanes {
 		e.step(ln)
 	}
-	e.log.Info("partition restored", "topic", p.tp.topic, "partition", p.tp.partition, "orders", p.store.Len(), "parked", p.store.ParkedCount())
+	e.log.Info("partition restored", "topic", p.tp.topic, "partition", p.tp.partition, "records", p.store.Read(), "parked", p.store.ParkedCount())
 	return nil
 }
 

@@ -66,13 +66,14 @@ func runEngine(ctx context.Context, c Config, kinds deliver.Set) error {
 	}
 	polled := make(chan struct{})
 	go func() { defer close(polled); e.poll() }()
-	go e.watch()
+	e.work.Go(e.watch)
 	err = e.loop(ctx)
 	// Closing leaves the group, which calls onRevoked: the loop has drained by then and answers no more. A static member does
 	// not leave: its successor takes over.
 	e.cancel()
 	<-polled // a poll that returned after the close would block the leave
 	cl.CloseAllowingRebalance()
+	e.work.Wait() // what still runs ends with the context and the client
 	return err
 }
 

@@ -102,6 +102,12 @@ func (s *Serde) Cached(b []byte) bool {
 	return ok
 }
 
+// Learn asks the registry for a schema, if it is not at hand, so that values written with it can be decoded without I/O.
+func (s *Serde) Learn(ctx context.Context, id uint32) error {
+	_, err := s.writer(ctx, int(id))
+	return err
+}
+
 // writer is the schema with that id, from memory or from the registry.
 func (s *Serde) writer(ctx context.Context, id int) (*writer, error) {
 	if w, ok := s.writers.Load(id); ok {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,32 +27,54 @@ type Source struct {
 	Topic     string // the event topic, without prefix
 	TopicID   string
 	Partition int32
+	Disk      *Disk         // local copy; nil keeps everything in memory
+	Window    time.Duration // how long the ledger topic keeps an entry
 }
 
+// tombstones is for how long a deletion can be read in the ledger topic: Kafka's default of delete.retention.ms is a day. A
+// local copy that is older may hold what was erased since.
+const tombstones = 20 * time.Hour
+
 // Restore reads the partition's ledger and parked events as of now. It first ends transactions that a dead owner left open
-// on either topic, then reads committed records up to the high watermark.
+// on either topic, then reads committed records up to the high watermark: all of them, or with a Disk those that came since.
 func Restore(ctx context.Context, src Source) (*Store, error) {
+	s, err := restore(ctx, src)
+	if err != nil {
+		return nil, fmt.Errorf("restore %s/%d: %w", src.Ledger, src.Partition, err)
+	}
+	return s, nil
+}
+
+func restore(ctx context.Context, src Source) (*Store, error) {
 	cl, err := kgo.NewClient(append(append([]kgo.Opt{}, src.Options...),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // the last offset is nearly always a transaction's marker
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
-			src.Ledger: {src.Partition: kgo.NewOffset().AtStart()},
-			src.Parked: {src.Partition: kgo.NewOffset().AtStart()},
-		}),
 		kgo.FetchMaxWait(250*time.Millisecond),
 	)...)
 	if err != nil {
-		return nil, fmt.Errorf("restore %s/%d: %w", src.Ledger, src.Partition, err)
+		return nil, err
 	}
 	defer cl.Close()
 	if err := Fence(ctx, cl, src.Group, src.Partition, src.Ledger, src.Parked); err != nil {
-		return nil, fmt.Errorf("restore %s/%d: %w", src.Ledger, src.Partition, err)
-	}
-	left, err := unread(ctx, cl, src)
-	if err != nil {
-		return nil, fmt.Errorf("restore %s/%d: %w", src.Ledger, src.Partition, err)
+		return nil, err
 	}
 	store := NewStore(src.Topic, src.TopicID)
+	store.decode = func(value []byte) (*schemas.LedgerEntry, error) { return src.Serde.DecodeLedgerEntry(ctx, value) }
+	from, left, err := unread(ctx, cl, src)
+	if err != nil {
+		return nil, err
+	}
+	if src.Disk != nil {
+		if store.shelf, err = resume(ctx, cl, src, from, left); err != nil {
+			return nil, err
+		}
+	}
+	at := map[string]map[int32]kgo.Offset{}
+	for topic := range left {
+		at[topic] = map[int32]kgo.Offset{src.Partition: kgo.NewOffset().At(from[topic])}
+	}
+	end := left[src.Ledger]
+	cl.AddConsumePartitions(at)
 	for len(left) > 0 {
 		fetches := cl.PollFetches(ctx)
 		if err := ctx.Err(); err != nil {
@@ -59,9 +82,10 @@ func Restore(ctx context.Context, src Source) (*Store, error) {
 		}
 		for _, fe := range fetches.Errors() {
 			if !kerr.IsRetriable(fe.Err) {
-				return nil, fmt.Errorf("restore %s/%d: %w", fe.Topic, fe.Partition, fe.Err)
+				return nil, fe.Err
 			}
 		}
+		var entries []Record
 		for it := fetches.RecordIter(); !it.Done(); {
 			rec := it.Next()
 			if rec.Offset+1 >= left[rec.Topic] {
@@ -70,73 +94,116 @@ func Restore(ctx context.Context, src Source) (*Store, error) {
 			if rec.Attrs.IsControl() {
 				continue
 			}
-			if err := store.apply(ctx, src, rec); err != nil {
+			store.read++
+			if rec.Topic == src.Ledger {
+				if entry, ours, err := store.entryOf(rec); err != nil {
+					return nil, err
+				} else if ours {
+					entries = append(entries, entry)
+				}
+			} else if err := store.parkedOf(ctx, src, rec); err != nil {
 				return nil, err
 			}
 		}
+		if err := store.Shelve(entries); err != nil {
+			return nil, err
+		}
+	}
+	if err := store.shelf.put(nil, end); err != nil {
+		return nil, err
 	}
 	return store, nil
 }
 
-// unread is the high watermark of each topic's partition that has anything to read.
-func unread(ctx context.Context, cl *kgo.Client, src Source) (map[string]int64, error) {
+// unread is the log's start and high watermark of each topic's partition that has anything to read.
+func unread(ctx context.Context, cl *kgo.Client, src Source) (from, left map[string]int64, err error) {
 	adm := kadm.NewClient(cl)
 	ends, err := adm.ListEndOffsets(ctx, src.Ledger, src.Parked)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	starts, err := adm.ListStartOffsets(ctx, src.Ledger, src.Parked)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	left := map[string]int64{}
+	from, left = map[string]int64{}, map[string]int64{}
 	for _, topic := range []string{src.Ledger, src.Parked} {
 		end, ok := ends.Lookup(topic, src.Partition)
 		if !ok {
-			return nil, fmt.Errorf("%s has no partition %d: it must have as many as the event topics (seam plan shows it)", topic, src.Partition)
+			return nil, nil, fmt.Errorf("%s has no partition %d: it must have as many as the event topics (seam plan shows it)", topic, src.Partition)
 		}
 		start, _ := starts.Lookup(topic, src.Partition)
 		if end.Err != nil || start.Err != nil {
-			return nil, errors.Join(end.Err, start.Err)
+			return nil, nil, errors.Join(end.Err, start.Err)
 		}
+		from[topic] = start.Offset
 		if end.Offset > start.Offset {
 			left[topic] = end.Offset
 		}
 	}
-	return left, nil
+	return from, left, nil
 }
 
-// apply takes one record of either topic into the store. Records of other event topics that share the partition are not its.
-func (s *Store) apply(ctx context.Context, src Source, rec *kgo.Record) error {
-	if rec.Topic == src.Ledger {
-		key, ours := strings.CutPrefix(string(rec.Key), EntryKey(s.topic, ""))
-		if rec.Value == nil {
-			if ours {
-				delete(s.entries, key) // erased
-			}
-			return nil
-		}
-		e, err := src.Serde.DecodeLedgerEntry(ctx, rec.Value)
-		if err != nil {
-			return fmt.Errorf("restore %s/%d offset %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
-		}
-		if e.Topic != s.topic || !ours {
-			return nil
-		}
-		e.Key = key // the value's copy is text, and a key may be any bytes
-		if e.TopicID != s.topicID {
-			e.TopicID, e.Settled = s.topicID, -1 // the event topic was made anew: its offsets say nothing, its event ids do
-		}
-		s.Put(e)
-		return nil
+// resume opens the partition's local copy, and moves from and left to what it lacks. A copy of another topic, or one that
+// the log does not reach any more or never did, is made anew.
+func resume(ctx context.Context, cl *kgo.Client, src Source, from, left map[string]int64) (shelf, error) {
+	topics, err := kadm.NewClient(cl).ListTopics(ctx, src.Ledger)
+	if err == nil {
+		err = topics[src.Ledger].Err
 	}
+	if err != nil {
+		return nil, err
+	}
+	raw := topics[src.Ledger].ID
+	id := base64.RawURLEncoding.EncodeToString(raw[:])
+	s, known, err := src.Disk.shelf(src.Ledger, src.Topic, src.Partition, src.Window)
+	if err != nil {
+		return nil, fmt.Errorf("local ledger store: %w", err)
+	}
+	end := max(from[src.Ledger], left[src.Ledger])
+	behind := end > s.at.Next
+	if !known || s.at.LedgerID != id || s.at.Next < from[src.Ledger] || s.at.Next > end || behind && src.Disk.now().Sub(s.at.At) > tombstones {
+		return s, s.clear(id)
+	}
+	for schema := range s.at.Schemas { // values are decoded by a loop that must not wait for the registry
+		if err := src.Serde.Learn(ctx, schema); err != nil {
+			return nil, err
+		}
+	}
+	if from[src.Ledger] = s.at.Next; !behind {
+		delete(left, src.Ledger)
+	}
+	return s, nil
+}
+
+// entryOf reads a record of the ledger topic. Those of other event topics that share the partition are not ours.
+func (s *Store) entryOf(rec *kgo.Record) (_ Record, ours bool, err error) {
+	key, ours := strings.CutPrefix(string(rec.Key), EntryKey(s.topic, ""))
+	out := Record{Key: key, Value: rec.Value, Offset: rec.Offset, At: rec.Timestamp.Unix()}
+	if !ours || rec.Value == nil {
+		return out, ours, nil // erased
+	}
+	if id := schemaID(rec.Value); s.schemas[id] && s.topic == schemas.TopicOrders && !strings.Contains(key, ":") {
+		return out, true, nil // an order's: no other topic's key looks like it, so it need not be decoded
+	} else {
+		s.schemas[id] = true
+	}
+	e, err := s.decode(rec.Value)
+	if err != nil {
+		return out, false, fmt.Errorf("offset %d: %w", rec.Offset, err)
+	}
+	return out, e.Topic == s.topic, nil
+}
+
+// parkedOf takes a record of the parked topic in.
+func (s *Store) parkedOf(ctx context.Context, src Source, rec *kgo.Record) error {
 	if rec.Value == nil {
 		s.forget(string(rec.Key))
 		return nil
 	}
 	p, err := src.Serde.DecodeParkedRecord(ctx, rec.Value)
 	if err != nil {
-		return fmt.Errorf("restore %s/%d offset %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
+		return fmt.Errorf("%s offset %d: %w", rec.Topic, rec.Offset, err)
 	}
 	if p.Topic == s.topic {
 		s.Park(p)

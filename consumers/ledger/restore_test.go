@@ -3,6 +3,9 @@ package ledger_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +31,7 @@ func newBench(t *testing.T) *bench {
 	k := topologytest.Cluster(t)
 	b := &bench{T: t, kafka: k, src: ledger.Source{
 		Options: []kgo.Opt{kgo.SeedBrokers(k.Brokers...)}, Group: k.Prefix + "seam.down", Serde: schemas.NewSerde(k.RegistryClient(t)),
-		Ledger: k.Topic(t, "ledger.down", 2, map[string]string{"cleanup.policy": "compact"}), Parked: k.Topic(t, "parked.down", 2, map[string]string{"cleanup.policy": "compact"}),
+		Ledger: k.Topic(t, "ledger.down", 2, map[string]string{"cleanup.policy": "compact,delete"}), Parked: k.Topic(t, "parked.down", 2, map[string]string{"cleanup.policy": "compact"}),
 		Topic: schemas.TopicOrders, TopicID: "this", Partition: 1,
 	}}
 	b.writer = b.client("")
@@ -86,6 +89,15 @@ func (b *bench) restore() *ledger.Store {
 	return s
 }
 
+func (b *bench) count(s *ledger.Store) int {
+	b.Helper()
+	n, err := s.Len()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
 // settled is the settled offset of each key, as far as it is known.
 func settled(s *ledger.Store, keys ...string) map[string]int64 {
 	out := map[string]int64{}
@@ -98,8 +110,8 @@ func settled(s *ledger.Store, keys ...string) map[string]int64 {
 func TestRestore(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	if s := b.restore(); s.Len() != 0 || s.ParkedCount() != 0 {
-		t.Errorf("of empty topics: %d entries, %d parked", s.Len(), s.ParkedCount())
+	if s := b.restore(); b.count(s) != 0 || s.ParkedCount() != 0 {
+		t.Errorf("of empty topics: %d entries, %d parked", b.count(s), s.ParkedCount())
 	}
 	elsewhere := b.entry("orders", "this", "P", 1)
 	elsewhere.Partition = 0
@@ -116,15 +128,15 @@ func TestRestore(t *testing.T) {
 	if diff := cmp.Diff(want, settled(s, "A", "B", "\xff\xfe", "E", "R", "P")); diff != "" {
 		t.Errorf("settled (-want +got):\n%s", diff)
 	}
-	if s.Len() != 4 || s.ParkedCount() != 1 || s.Parked("A")[0].EventID != "a2" {
-		t.Errorf("%d entries, parked %v", s.Len(), s.Parked("A"))
+	if b.count(s) != 4 || s.ParkedCount() != 1 || s.Parked("A")[0].EventID != "a2" {
+		t.Errorf("%d entries, parked %v", b.count(s), s.Parked("A"))
 	}
 	if got := s.Entry("R").TopicID; got != "this" {
 		t.Errorf("an entry of the topic before has id %q", got)
 	}
 	b.src.Topic = schemas.TopicCustomers
-	if s := b.restore(); s.Len() != 1 || s.Entry("A").Settled != 99 || s.ParkedCount() != 1 {
-		t.Errorf("of the other topic: %d entries, A at %d, %d parked", s.Len(), s.Entry("A").Settled, s.ParkedCount())
+	if s := b.restore(); b.count(s) != 1 || s.Entry("A").Settled != 99 || s.ParkedCount() != 1 {
+		t.Errorf("of the other topic: %d entries, A at %d, %d parked", b.count(s), s.Entry("A").Settled, s.ParkedCount())
 	}
 }
 
@@ -226,5 +238,57 @@ func TestRestoreFaults(t *testing.T) {
 	cancel()
 	if _, err := ledger.Restore(ctx, b.src); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// TestRestoreFromDiskReadsWhatCameSince: a restart takes the local copy and the difference, whoever wrote that; a copy that
+// does not belong to the topic is made anew.
+func TestRestoreFromDiskReadsWhatCameSince(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t), t.TempDir()
+	steps := []struct {
+		name string
+		do   func()
+		read int
+		want map[string]int64
+	}{
+		{"of a new folder", func() {
+			b.produce(b.writer, b.entry("orders", "this", "A", 1), b.entry("orders", "this", "B", 2), b.entry("orders", "this", "C", 3), b.park("orders", "P", "p1"))
+		}, 4, map[string]int64{"A": 1, "B": 2, "C": 3}},
+		{"with nothing new", func() {}, 1, map[string]int64{"A": 1, "B": 2, "C": 3}}, // the parked event
+		{"with what another wrote", func() {
+			b.produce(b.writer, b.entry("orders", "this", "B", 20), gone(b.entry("orders", "this", "C", 0)), b.entry("orders", "this", "D", 4))
+		}, 4, map[string]int64{"A": 1, "B": 20, "C": -1, "D": 4}},
+		{"of an event topic made anew", func() { b.src.TopicID = "that" }, 1, map[string]int64{"A": -1, "B": -1, "D": -1}},
+		{"of a log that begins behind it", func() {
+			b.src.TopicID = "this"
+			b.produce(b.writer, b.entry("orders", "this", "E", 5), b.entry("orders", "this", "F", 6))
+			offsets := kadm.Offsets{}
+			offsets.AddOffset(b.src.Ledger, 1, 7, -1)
+			deleted, err := kadm.NewClient(b.writer).DeleteRecords(t.Context(), offsets)
+			if err = errors.Join(err, deleted.Error()); err != nil {
+				t.Fatal(err)
+			}
+		}, 2, map[string]int64{"A": -1, "E": -1, "F": 6}},
+	}
+	for _, step := range steps {
+		step.do()
+		disk, err := ledger.Open(dir, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		src := b.src
+		src.Disk, src.Window, src.Serde = disk, 24*time.Hour, schemas.NewSerde(b.kafka.RegistryClient(t)) // as after a restart
+		s, err := ledger.Restore(t.Context(), src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := slices.Sorted(maps.Keys(step.want))
+		if diff := cmp.Diff(step.want, settled(s, keys...)); diff != "" || s.Err() != nil || s.Read() != step.read || s.ParkedCount() != 1 {
+			t.Errorf("%s: %d records read, want %d; %d parked; %v; settled (-want +got):\n%s", step.name, s.Read(), step.read, s.ParkedCount(), s.Err(), diff)
+		}
+		if err := disk.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,36 +11,140 @@ import (
 	"github.com/binaryandbeyond/seam/schemas"
 )
 
-// Store is the memory of one input partition in one integration. It is not safe for concurrent use: its worker's one loop
-// owns it.
+// Store is the memory of one input partition in one integration: the entries of live orders as they are, those of all
+// others encoded on a shelf. But for Shelve it is not safe for concurrent use: its worker's one loop owns it.
 type Store struct {
 	topic   string
 	topicID string
-	entries map[string]*schemas.LedgerEntry
-	parked  map[string][]*schemas.ParkedRecord // by key, by offset
-	refs    map[string]*schemas.ParkedRecord   // by record key
+	decode  decoder
+	shelf   shelf
+	young   map[string]*held // used since the last turn, or not on the shelf yet
+	old     map[string]*held // used before that
+	turn    int              // how many young ones make the next turn
+	shelved int64            // every put up to this one is on the shelf
+	err     error
+	read    int             // records that restoring it took
+	schemas map[uint32]bool // that values read were written with
+
+	parked map[string][]*schemas.ParkedRecord // by key, by offset
+	refs   map[string]*schemas.ParkedRecord   // by record key
 }
 
-// NewStore is an empty Store for a partition of an event topic; topicID is Kafka's id of that topic.
+// held is an entry in memory.
+type held struct {
+	entry *schemas.LedgerEntry
+	put   int64 // of the Put that made it, from 1; 0 when it came from the shelf, and -1 when nothing is known
+}
+
+// live is how many entries a partition holds at least before it forgets those that were not used: about 1 KB each.
+const live = 4096
+
+// NewStore is an empty Store for a partition of an event topic, all in memory; topicID is Kafka's id of that topic.
 func NewStore(topic, topicID string) *Store {
-	return &Store{topic: topic, topicID: topicID, entries: map[string]*schemas.LedgerEntry{}, parked: map[string][]*schemas.ParkedRecord{}, refs: map[string]*schemas.ParkedRecord{}}
+	return &Store{topic: topic, topicID: topicID, shelf: newMemory(), young: map[string]*held{}, old: map[string]*held{}, turn: live, schemas: map[uint32]bool{},
+		parked: map[string][]*schemas.ParkedRecord{}, refs: map[string]*schemas.ParkedRecord{}}
 }
 
-// Entry is what is known of a key; never nil, and not to be written to: Put a changed copy.
+// Entry is what is known of a key; never nil, and not to be written to: Put a changed copy. See Err.
 func (s *Store) Entry(key string) *schemas.LedgerEntry {
-	if e := s.entries[key]; e != nil {
-		return e
+	if h := s.young[key]; h != nil {
+		return h.entry
 	}
-	return &schemas.LedgerEntry{Topic: s.topic, TopicID: s.topicID, Key: key, Settled: -1}
+	h := s.old[key]
+	if h == nil {
+		h = s.fetch(key)
+	} else {
+		delete(s.old, key)
+	}
+	s.hold(key, h)
+	return h.entry
 }
 
-// Put replaces the entry of its key.
-func (s *Store) Put(e *schemas.LedgerEntry) { s.entries[e.Key] = e }
+// fetch reads an entry from the shelf.
+func (s *Store) fetch(key string) *held {
+	none := &held{&schemas.LedgerEntry{Topic: s.topic, TopicID: s.topicID, Key: key, Settled: -1}, -1}
+	value, err := s.shelf.get(key)
+	if err == nil && value == nil {
+		return none
+	}
+	var e *schemas.LedgerEntry
+	if err == nil {
+		e, err = s.decode(value)
+	}
+	if err != nil {
+		s.err = cmp.Or(s.err, fmt.Errorf("ledger entry of %s: %w", key, err))
+		return none
+	}
+	e.Key = key // the value's copy is text, and a key may be any bytes
+	if e.TopicID != s.topicID {
+		e.TopicID, e.Settled = s.topicID, -1 // the event topic was made anew: its offsets say nothing, its event ids do
+	}
+	return &held{e, 0}
+}
+
+// Err is why an entry could not be read; from then on nothing that Entry gave may be acted on.
+func (s *Store) Err() error { return s.err }
+
+// hold keeps an entry in memory. When many came since the last turn, those that were not used since the one before are
+// forgotten, if the shelf has them.
+func (s *Store) hold(key string, h *held) {
+	s.young[key] = h
+	if len(s.young) < s.turn {
+		return
+	}
+	keep := map[string]*held{}
+	for k, h := range s.old {
+		if h.put > s.shelved {
+			keep[k] = h
+		}
+	}
+	s.young, s.old, s.turn = keep, s.young, max(live, 2*len(keep))
+}
+
+// Put replaces the entry of its key. put counts up from 1: it names the transaction that will carry the entry.
+func (s *Store) Put(e *schemas.LedgerEntry, put int64) {
+	delete(s.old, e.Key)
+	s.hold(e.Key, &held{e, put})
+}
+
+// Shelve takes entries that are committed to the shelf, in the order of their offsets. It is safe beside all else; the next
+// call must wait for this one.
+func (s *Store) Shelve(records []Record) error {
+	next := int64(0)
+	for _, r := range records {
+		next = max(next, r.Offset+1)
+	}
+	if err := s.shelf.put(records, next); err != nil {
+		return fmt.Errorf("local ledger store: %w", err)
+	}
+	return nil
+}
+
+// Shelved says that every entry of puts up to this one is on the shelf: it may be forgotten.
+func (s *Store) Shelved(put int64) { s.shelved = put }
 
 // Settled tells whether the record at offset of a key was finished or parked before: then it is only read again.
-func (s *Store) Settled(key string, offset int64) bool {
-	e := s.entries[key]
-	return e != nil && offset <= e.Settled
+func (s *Store) Settled(key string, offset int64) bool { return offset <= s.Entry(key).Settled }
+
+// Read is how many records of the ledger and parked topics restoring took.
+func (s *Store) Read() int { return s.read }
+
+// Len counts the keys that are known. It walks them all.
+func (s *Store) Len() (n int, err error) {
+	err = s.shelf.each(func(key string, _ []byte) error {
+		if s.young[key] == nil && s.old[key] == nil {
+			n++
+		}
+		return nil
+	})
+	for _, held := range []map[string]*held{s.young, s.old} {
+		for _, h := range held {
+			if h.put >= 0 {
+				n++
+			}
+		}
+	}
+	return n, err
 }
 
 // Parked lists what waits for a key, in the order of offsets.
@@ -57,9 +162,6 @@ func (s *Store) ParkedKeys() []string {
 
 // ParkedCount is how many events wait.
 func (s *Store) ParkedCount() int { return len(s.refs) }
-
-// Len is how many keys the store knows.
-func (s *Store) Len() int { return len(s.entries) }
 
 // Park adds a parked event or replaces the one with its id.
 func (s *Store) Park(p *schemas.ParkedRecord) {
