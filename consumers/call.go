@@ -17,27 +17,50 @@ import (
 // when the event was parked instead, as a call was made before and may not be repeated.
 func (e *engine) ask(ln *lane, it *item, d rules.Decision) bool {
 	it.op, it.key = d.Route.Operation, d.Key
-	it.decision, it.grown = &d, ln.grown
 	id, now := e.in.Idempotency, e.Now()
 	if why := e.unrepeatable(it, now); why != "" && it.released == "" { // who released it takes the repetition upon himself
 		e.park(ln, it, hold{reason: schemas.ReasonUnknown, detail: why, op: it.op})
 		return false
 	}
-	// Where a repetition is not harmless, and where a later event may make the call pointless, it must be known after a
-	// crash that a call was made.
-	if durable := id.None || id.Probe != "" || len(d.Route.SupersededBy) > 0; durable && !it.intent {
+	if !it.intent && durable(id, d.Route) {
+		if !e.mayIntend(now) {
+			e.line(&e.unintended, ln)
+			return true
+		}
 		e.intend(ln, it)
 	}
 	if wait := it.askAfter.Sub(now); it.unknown && id.Probe != "" && wait > 0 {
 		e.later(ln, it, wait) // the call may still be on its way: what is not there yet may come
 		return true
 	}
-	if ln.commit > e.committed || ln.asked {
-		return true // onCommit goes on
+	if ln.commit <= e.committed { // else onCommit goes on
+		e.line(&e.ready, ln)
 	}
-	ln.asked = true
-	e.ready = append(e.ready, ln)
 	return true
+}
+
+// durable tells whether it must be known after a crash that a call was made: where a repetition is not harmless, or will not
+// be once the key is forgotten, and where a later event may make the call pointless.
+func durable(id topology.Idempotency, route *topology.Route) bool {
+	return id.None || id.Probe != "" || id.Key != "" && id.Remembers > 0 || len(route.SupersededBy) > 0
+}
+
+// line puts a lane at the end of a queue, unless it stands in one.
+func (e *engine) line(queue *[]*lane, ln *lane) {
+	if !ln.asked {
+		ln.asked = true
+		*queue = append(*queue, ln)
+	}
+}
+
+// mayIntend bounds the calls that are intended and not made: after a crash each of them may have been made, so that where
+// that cannot be asked and not be repeated a person must decide. It is twice what was called during the last transaction,
+// for an intent waits for one, beside what may be out at once; and one while the gate is shut.
+func (e *engine) mayIntend(now time.Time) bool {
+	if e.gate.closed(now) {
+		return e.intents == 0
+	}
+	return e.intents < e.in.InFlight+2*e.flow
 }
 
 // unrepeatable says why a call of unknown effect may not be made again; empty when it may, or when there was none.
@@ -57,13 +80,24 @@ func (e *engine) intend(ln *lane, it *item) {
 	entry := *ln.part.store.Entry(ln.key)
 	setIntent(&entry, it, e.Now())
 	e.put(ln, &entry)
-	it.intent = true
+	it.intent, it.reserved = true, true
+	e.intents++
+}
+
+// unreserve takes note that an intended call was made, or will not be.
+func (e *engine) unreserve(it *item) {
+	if it.reserved {
+		it.reserved = false
+		e.intents--
+	}
 }
 
 // call makes one attempt, or asks whether an earlier one had its effect.
 func (e *engine) call(ln *lane, it *item, d rules.Decision) {
 	now := e.Now()
 	e.gate.pace.called(it.tries > 0)
+	e.unreserve(it)
+	e.started++
 	it.tries++
 	if it.first.IsZero() {
 		it.first, it.shutAt = now, e.gate.shutFor(now)
@@ -156,6 +190,7 @@ func (e *engine) result(ev evResult) {
 		e.rejected(ln, it, res)
 	case deliver.Contract:
 		it.uncertain(now.Add(-res.Took)) // an answer that nobody understands may well mean yes
+		e.log.Error("the downstream answers outside its contract", "team", e.in.Team, "status", res.Status, "event_id", it.env.ID)
 		e.park(ln, it, hold{reason: schemas.ReasonContract, detail: fmt.Sprintf("answered %d, which %s does not declare: %s", res.Status, e.in.Mark, res.Detail), op: it.op})
 	case deliver.Unmappable:
 		e.park(ln, it, hold{reason: schemas.ReasonMapping, detail: res.Detail, op: it.op})

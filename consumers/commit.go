@@ -94,6 +94,7 @@ func (e *engine) commit() {
 	}
 	e.batch = newBatch(b.seq + 1)
 	e.committing = b
+	e.began = e.Now()
 	e.work.Go(func() {
 		start := time.Now()
 		err, fatal := e.transact(records, b.commits, member, generation)
@@ -267,6 +268,7 @@ func (e *engine) onCommit(ev evCommit) error {
 	}
 	b := e.committing
 	e.committing = nil
+	e.flow, e.started = e.started, 0
 	if ev.err != nil {
 		e.aborts++
 		wait := min(10*time.Millisecond<<min(e.aborts, 10), time.Second)

@@ -34,6 +34,10 @@ type engine struct {
 	last        *partition // of the record received last
 	gate        *gate
 	ready       []*lane // lanes whose head asks for a call, oldest first
+	unintended  []*lane // lanes whose head must not ask before it may be intended
+	intents     int     // calls intended and not made
+	flow        int     // calls made during the last transaction
+	started     int     // calls made since
 	inFlight    int
 	callers     int // goroutines that make calls
 	attempts    chan attempt
@@ -44,6 +48,7 @@ type engine struct {
 	committing  *batch      // nil when no transaction is under way
 	committed   int64       // the newest batch that is committed
 	aborts      int         // transactions aborted since the last that was committed
+	began       time.Time   // when the last transaction did
 	commitAfter time.Time   // no transaction before that
 	broken      error       // why the engine must end; nothing is committed any more
 	void        atomic.Bool // a drain took too long and the partition went: nothing may be committed any more
@@ -184,7 +189,7 @@ func (e *engine) loop(ctx context.Context) error {
 		}
 		e.pump()
 		e.settleRevoked()
-		if len(e.batch.records) >= maxBatch {
+		if len(e.batch.records) >= maxBatch || e.Now().Sub(e.began) >= e.Tick { // what comes after a pause does not wait for a tick
 			e.commit()
 		}
 		if e.broken != nil {
@@ -219,6 +224,8 @@ func (e *engine) on(ev any) error {
 	case evResult:
 		e.inFlight--
 		e.result(ev)
+	case evLost:
+		e.lost(ev)
 	case evRecreated:
 		return e.recreated(ev)
 	case evCommand:
@@ -285,22 +292,19 @@ func (e *engine) throttle() {
 // pump starts calls of ready lanes while the gate, the in-flight limit and the lease allow.
 func (e *engine) pump() {
 	now := e.Now()
+	e.intendNext(now)
 	for len(e.ready) > 0 && e.gate.pace.room(e.inFlight) && !e.stopping && e.broken == nil {
 		ln := e.ready[0]
 		it := ln.head()
-		if it == nil || it.noted == nil || ln.part.revoked != nil || e.parts[ln.part.tp] != ln.part {
+		if !e.stands(ln, it) {
 			e.ready, ln.asked = e.ready[1:], false
 			continue
 		}
-		d := it.decision
-		if it.grown != ln.grown || e.in.ExpiresAfter > 0 { // it may be superseded, or too old, since it stands here
-			if now := rules.Decide(e.in, e.Topology.Ownership, e.facts(ln, it)); now.Action == rules.Call {
-				d = &now
-			} else {
-				e.ready, ln.asked = e.ready[1:], false
-				e.step(ln)
-				continue
-			}
+		d := e.decide(ln, it)
+		if d.Action != rules.Call { // it was superseded while it waited
+			e.ready, ln.asked = e.ready[1:], false
+			e.step(ln)
+			continue
 		}
 		if e.lease.left() <= 0 {
 			e.wake.Reset(50 * time.Millisecond)
@@ -317,7 +321,23 @@ func (e *engine) pump() {
 			return
 		}
 		e.ready, ln.asked = e.ready[1:], false
-		e.call(ln, it, *d)
+		e.call(ln, it, d)
+	}
+}
+
+// stands tells whether a lane that stands in line is still there to be handled.
+func (e *engine) stands(ln *lane, it *item) bool {
+	return it != nil && it.noted != nil && ln.part.revoked == nil && e.parts[ln.part.tp] == ln.part
+}
+
+// intendNext intends the calls of lanes that wait for that, as far as they may be.
+func (e *engine) intendNext(now time.Time) {
+	for len(e.unintended) > 0 && !e.stopping && e.broken == nil && e.mayIntend(now) {
+		ln := e.unintended[0]
+		e.unintended, ln.asked = e.unintended[1:], false
+		if e.stands(ln, ln.head()) {
+			e.step(ln)
+		}
 	}
 }
 

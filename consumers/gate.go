@@ -62,6 +62,12 @@ func (g *gate) enter(now time.Time) (wait time.Duration, ok bool) {
 	return 0, true
 }
 
+// closed tells whether no call may be made now but one that tries whether it may.
+func (g *gate) closed(now time.Time) bool {
+	_, window := g.in.Closed(now)
+	return window || g.state != circuitClosed
+}
+
 // leave takes note of how a call went that was started in an epoch.
 func (g *gate) leave(now time.Time, epoch int, res deliver.Result) {
 	g.pace.answered(now, res.Class)

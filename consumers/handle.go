@@ -55,7 +55,7 @@ func (e *engine) step(ln *lane) {
 			continue // poison: parked
 		}
 		e.recall(ln, it)
-		d := rules.Decide(e.in, e.Topology.Ownership, e.facts(ln, it))
+		d := e.decide(ln, it)
 		it.withheld = d.Withheld
 		switch d.Action {
 		case rules.Finish:
@@ -92,6 +92,19 @@ func (e *engine) recall(ln *lane, it *item) {
 			it.askAfter = e.Now().Add(e.in.Timeout.D())
 		}
 	}
+}
+
+// decide is what the rules say of the head. That it is to be called stays true until an event comes into the lane, or it
+// grows too old.
+func (e *engine) decide(ln *lane, it *item) rules.Decision {
+	if it.decision != nil && it.grown == ln.grown && e.in.ExpiresAfter == 0 {
+		return *it.decision
+	}
+	d := rules.Decide(e.in, e.Topology.Ownership, e.facts(ln, it))
+	if it.decision = nil; d.Action == rules.Call {
+		it.decision, it.grown = &d, ln.grown
+	}
+	return d
 }
 
 // facts is what rules.Decide needs to know of the head.
@@ -184,7 +197,9 @@ func (e *engine) later(ln *lane, it *item, d time.Duration) {
 
 // pop takes the settled head out of its lane.
 func (e *engine) pop(ln *lane) {
-	if it := ln.pop(); it.parked == nil {
+	it := ln.pop()
+	e.unreserve(it)
+	if it.parked == nil {
 		ln.part.offsets.settle(it.rec.Offset)
 		e.queued--
 		e.throttle()

@@ -25,6 +25,7 @@ type partition struct {
 	cancel  context.CancelFunc
 	revoked *drain // not nil: no new call; told when the partition is drained and dropped
 
+	lost      string      // why nothing more can be read; empty while it can
 	commands  []evCommand // that came before the store was restored
 	committed int64       // of the group when the partition came, or where its log starts
 }
@@ -37,7 +38,7 @@ type lane struct {
 	types   map[schemas.EventType]int // how many of the queue are of a type, from systems that speak for it
 	busy    bool                      // a call or a decoding of the head is under way
 	waiting bool                      // a timer will wake the head
-	asked   bool                      // it stands in engine.ready
+	asked   bool                      // it stands in engine.ready or engine.unintended
 	commit  int64                     // the batch that must be committed before the next call; 0 for none
 	grown   int                       // how often events came into the queue: a decision made before may be another now
 }
@@ -58,6 +59,7 @@ type item struct {
 	shutAt   time.Duration // gate.shutFor at the first attempt
 	key      string        // idempotency key of its calls
 	intent   bool          // its intent is in the ledger
+	reserved bool          // it counts in engine.intents: intended, and not called yet
 	unknown  bool          // a call's effect is unknown: probe before repeating, where that is declared
 	called   bool          // some attempt may have had an effect
 	calledAt time.Time     // the first such attempt

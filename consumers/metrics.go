@@ -19,6 +19,7 @@ type Metrics struct {
 	restarts  *prometheus.CounterVec   // seam_worker_restarts_total{integration}
 	commits   *prometheus.HistogramVec // seam_commit_duration_seconds{integration}
 	restoring *prometheus.GaugeVec     // seam_restoring_partitions{integration}
+	lost      *prometheus.GaugeVec     // seam_lost_records{integration,topic,partition}: gone before they were read; the partition stands
 }
 
 // NewMetrics makes the metrics and registers them; reg nil registers them nowhere.
@@ -26,8 +27,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append([]string{"integration"}, labels...))
 	}
-	gauge := func(name, help string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"integration"})
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, append([]string{"integration"}, labels...))
 	}
 	histogram := func(name, help string) *prometheus.HistogramVec {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.001, 2, 15)}, []string{"integration"})
@@ -43,9 +44,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		restarts:  counter("seam_worker_restarts_total", "Restarts of the worker after a fatal answer of Kafka."),
 		commits:   histogram("seam_commit_duration_seconds", "Duration of one Kafka transaction."),
 		restoring: gauge("seam_restoring_partitions", "Partitions whose ledger is being read."),
+		lost:      gauge("seam_lost_records", "Records that retention took before they were read: the partition stands until a person resets its offset.", "topic", "partition"),
 	}
 	if reg != nil {
-		reg.MustRegister(m.outcomes, m.attempts, m.took, m.replayed, m.inFlight, m.circuit, m.parked, m.restarts, m.commits, m.restoring)
+		reg.MustRegister(m.outcomes, m.attempts, m.took, m.replayed, m.inFlight, m.circuit, m.parked, m.restarts, m.commits, m.restoring, m.lost)
 	}
 	return m
 }

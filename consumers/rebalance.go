@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -237,9 +238,11 @@ func (e *engine) share() {
 // remove forgets a partition and what its lanes hold.
 func (e *engine) remove(p *partition) {
 	delete(e.parts, p.tp)
+	e.Metrics.lost.DeleteLabelValues(e.in.Name, p.tp.topic, strconv.Itoa(int(p.tp.partition)))
 	e.share()
 	for _, ln := range p.lanes {
 		for _, it := range ln.queue {
+			e.unreserve(it)
 			if it.parked == nil {
 				e.queued--
 			}

@@ -103,14 +103,13 @@ func (e *engine) poll() {
 	}
 }
 
-// fetchError says what stops a partition. Records lost to retention are never skipped: the partition stands until a person
-// resets its offset.
+// fetchError says what stops a partition. Records lost to retention are never skipped: see lost.
 func (e *engine) fetchError(topic string, partition int32, err error) {
 	log := e.log.With("topic", topic, "partition", partition)
 	switch {
 	case errors.Is(err, context.Canceled):
 	case errors.Is(err, kerr.OffsetOutOfRange):
-		log.Error("records were lost to retention: the partition stops; reset its offset to go on", "err", err)
+		e.work.Go(func() { e.lookForLost(topicPartition{topic, partition}) })
 	case kerr.IsRetriable(err):
 		log.Debug("fetch", "err", err)
 	default:
@@ -126,12 +125,15 @@ func (e *engine) report(now time.Time, force bool) {
 		if p.store != nil {
 			st.Parked += int64(p.store.ParkedCount())
 		}
+		if p.lost != "" {
+			st.State, st.CircuitWhy = "paused", p.lost
+		}
 	}
 	name := e.in.Name
 	e.Metrics.inFlight.WithLabelValues(name).Set(float64(e.inFlight))
 	e.Metrics.parked.WithLabelValues(name).Set(float64(st.Parked))
 	e.Metrics.circuit.WithLabelValues(name).Set(map[bool]float64{true: 1}[st.State == "paused"])
-	changed := st.State != e.reported.State || st.Circuit != e.reported.Circuit || st.Parked != e.reported.Parked
+	changed := st.State != e.reported.State || st.Circuit != e.reported.Circuit || st.CircuitWhy != e.reported.CircuitWhy || st.Parked != e.reported.Parked
 	if force || changed || now.Sub(e.reported.At) > 5*time.Second {
 		e.reported = *st
 		e.Report(st)

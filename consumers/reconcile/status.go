@@ -24,7 +24,7 @@ type Status struct {
 	Group       string                   `json:"group"`       // consumer group
 	State       string                   `json:"state"`       // running, paused, stopped, stale, absent: see stateOf
 	Circuit     string                   `json:"circuit"`     // closed, half_open, open; empty where no worker tells
-	CircuitWhy  string                   `json:"circuit_why"` // why it is not closed
+	CircuitWhy  string                   `json:"circuit_why"` // why it is not closed, or why a partition stands
 	LagRecords  int64                    `json:"lag_records"` // log end minus committed offset, over all partitions
 	LagSeconds  int64                    `json:"lag_seconds"` // age of the oldest record that is not committed; 0 when none
 	LastSuccess *time.Time               `json:"last_success,omitempty"`
@@ -148,7 +148,7 @@ func (s *Status) report(workers []*schemas.WorkerStatus, now time.Time) {
 		case s.State != statePaused:
 			s.State = w.State
 		}
-		if alive && slices.Index(circuits, w.Circuit) > slices.Index(circuits, s.Circuit) {
+		if alive && (slices.Index(circuits, w.Circuit) > slices.Index(circuits, s.Circuit) || s.CircuitWhy == "" && w.CircuitWhy != "") {
 			s.Circuit, s.CircuitWhy = w.Circuit, maskText(w.CircuitWhy)
 		}
 		s.Instances = append(s.Instances, i)

@@ -20,7 +20,7 @@ func WriteStatus(w io.Writer, list []Status, now time.Time) error {
 			success = about(now.Sub(*s.LastSuccess)).String() + " ago"
 		}
 		circuit := cmp.Or(s.Circuit, "?")
-		if s.CircuitWhy != "" && s.Circuit != "closed" {
+		if s.CircuitWhy != "" {
 			circuit += ": " + flat(s.CircuitWhy)
 		}
 		rows[i] = strings.Join([]string{

@@ -93,6 +93,7 @@ func TestStatusGolden(t *testing.T) {
 		{Integration: "books", Team: "finance", State: "running", Circuit: "closed", LastSuccess: &success, ParkedBy: map[schemas.Reason]int64{}, Instances: []reconcile.Instance{{Name: "a", State: "running"}, {Name: "b", State: "stale"}}},
 		{Integration: "warehouse", Team: "fulfilment", State: "paused", Circuit: "open", CircuitWhy: "credentials refused:\n401", LagRecords: 12, LagSeconds: 3700, Parked: 3,
 			ParkedBy: map[schemas.Reason]int64{schemas.ReasonUnknown: 1, schemas.ReasonContract: 2}, Instances: []reconcile.Instance{{Name: "a", State: "paused"}}},
+		{Integration: "erp", Team: "finance", State: "paused", Circuit: "closed", CircuitWhy: "records 1 to 3 of orders/0 were lost to retention"},
 		{Integration: "tax", State: "absent"},
 	}
 	var text bytes.Buffer
