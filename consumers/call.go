@@ -22,6 +22,9 @@ func (e *engine) ask(ln *lane, it *item, d rules.Decision) bool {
 		e.park(ln, it, hold{reason: schemas.ReasonUnknown, detail: why, op: it.op})
 		return false
 	}
+	if ln.asked {
+		return true // it stands in line: its turn comes
+	}
 	if !it.intent && durable(id, d.Route) {
 		if !e.mayIntend(now) {
 			e.line(&e.unintended, ln)
@@ -45,12 +48,10 @@ func durable(id topology.Idempotency, route *topology.Route) bool {
 	return id.None || id.Probe != "" || id.Key != "" && id.Remembers > 0 || len(route.SupersededBy) > 0
 }
 
-// line puts a lane at the end of a queue, unless it stands in one.
+// line puts a lane at the end of a queue.
 func (e *engine) line(queue *[]*lane, ln *lane) {
-	if !ln.asked {
-		ln.asked = true
-		*queue = append(*queue, ln)
-	}
+	ln.asked = true
+	*queue = append(*queue, ln)
 }
 
 // mayIntend bounds the calls that are intended and not made: after a crash each of them may have been made, so that where

@@ -199,15 +199,32 @@ func (b *bench) publish(events ...*schemas.Event) {
 func (b *bench) publishBy(client *kgo.Client, events ...*schemas.Event) {
 	b.Helper()
 	for _, ev := range events {
-		topic := b.topo.TopicName(ev.Type.Topic())
-		value, err := b.serde.EncodeEvent(b.Context(), topic+"-value", ev)
-		if err != nil {
+		if err := client.ProduceSync(b.Context(), b.record(ev)).FirstErr(); err != nil {
 			b.Fatal(err)
 		}
-		rec := &kgo.Record{Topic: topic, Key: []byte(ev.Subject), Value: value, Headers: schemas.EventHeaders(ev, "")}
-		if err := client.ProduceSync(b.Context(), rec).FirstErr(); err != nil {
-			b.Fatal(err)
-		}
+	}
+}
+
+// record is an event as it stands in its topic.
+func (b *bench) record(ev *schemas.Event) *kgo.Record {
+	b.Helper()
+	topic := b.topo.TopicName(ev.Type.Topic())
+	value, err := b.serde.EncodeEvent(b.Context(), topic+"-value", ev)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &kgo.Record{Topic: topic, Key: []byte(ev.Subject), Value: value, Headers: schemas.EventHeaders(ev, "")}
+}
+
+// publishAll writes many events at once; each order's stay in order.
+func (b *bench) publishAll(events []*schemas.Event) {
+	b.Helper()
+	var recs []*kgo.Record
+	for _, ev := range events {
+		recs = append(recs, b.record(ev))
+	}
+	if err := b.client.ProduceSync(b.Context(), recs...).FirstErr(); err != nil {
+		b.Fatal(err)
 	}
 }
 

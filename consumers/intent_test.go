@@ -126,3 +126,31 @@ func TestNothingIsIntendedByTheThousand(t *testing.T) {
 		t.Errorf("%d of %d orders are intended", n, orders)
 	}
 }
+
+// TestManyOrdersWaitForTheirIntents: far more orders than may be intended at once, each with several events, all get their
+// turn, in order.
+func TestManyOrdersWaitForTheirIntents(t *testing.T) {
+	t.Parallel()
+	const orders, each = 1000, 4
+	b := newBench(t, keyed+"in_flight: 16\n")
+	var events []*schemas.Event
+	for v := range each {
+		for o := range orders {
+			events = append(events, event(fmt.Sprintf("o%d-%d", o, v), schemas.OrderUpdated, fmt.Sprintf("o%d", o), v+1))
+		}
+	}
+	b.publishAll(events)
+	b.start()
+	b.wait(orders * each)
+	last := map[string]string{}
+	for _, ref := range b.down.order {
+		order, version, _ := strings.Cut(ref, "-")
+		if version <= last[order] {
+			t.Errorf("%s came after %s-%s", ref, order, last[order])
+		}
+		last[order] = version
+	}
+	if len(b.down.order) != orders*each {
+		t.Errorf("%d effects of %d", len(b.down.order), orders*each)
+	}
+}
