@@ -154,3 +154,60 @@ func TestRedriveByAnotherTool(t *testing.T) {
 		t.Errorf("%d calls, want 1", n)
 	}
 }
+
+// TestReleaseBeforeAnEventThatStandsInLine: what the released one did stays in the ledger when the other ends, so that
+// neither is done again.
+func TestReleaseBeforeAnEventThatStandsInLine(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, keyed+"order: pass\nbreaker: {open: 100ms}\n")
+	var well atomic.Bool
+	refused := make(chan struct{}, 100)
+	b.down.answer = func(n int, r *http.Request) (int, http.Header, bool) {
+		switch {
+		case n == 1:
+			return 299, nil, false // a1 waits for a person
+		case !well.Load():
+			refused <- struct{}{}
+			return 401, nil, false // a2 stands in line until the key works
+		}
+		return 200, nil, true
+	}
+	b.start()
+	b.publish(event("a1", schemas.OrderCreated, "A", 1))
+	b.wait(1)
+	b.publish(event("a2", schemas.OrderUpdated, "A", 2))
+	<-refused
+	b.decide(schemas.Release, "A", "a1")
+	b.outcomes("a1 is released", func(seen []*schemas.Outcome) bool { return len(seen) > 1 && seen[1].Reason == schemas.ReasonReleased })
+	well.Store(true)
+	b.wait(4)
+	b.publish(event("a1", schemas.OrderCreated, "A", 1), event("a2", schemas.OrderUpdated, "A", 2))
+	want := []string{"a1=parked/contract", "a1=parked/released", "a1=delivered", "a2=delivered", "a1=duplicate/same_event", "a2=duplicate/same_event"}
+	if diff := cmp.Diff(want, kinds(b.wait(6))); diff != "" {
+		t.Error(diff)
+	}
+	if b.down.effects["a1"] != 1 || b.down.effects["a2"] != 1 {
+		t.Errorf("effects %v", b.down.effects)
+	}
+}
+
+// TestDiscardOfAnUnknownCallIsRemembered: its effect may be there, so another event for the same operation is a person's to
+// decide about as well.
+func TestDiscardOfAnUnknownCallIsRemembered(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(keyed, "{key: Idempotency-Key, remembers: 24h}", "{none: true}", 1)
+	b := newBench(t, strings.Replace(text, "    http:", "    once: true\n    http:", 1))
+	b.down.answer = func(int, *http.Request) (int, http.Header, bool) { return 0, nil, true }
+	b.start()
+	b.publish(event("a1", schemas.OrderCreated, "A", 1))
+	b.wait(1)
+	b.decide(schemas.Discard, "A", "a1")
+	b.wait(2)
+	b.publish(event("a2", schemas.OrderCreated, "A", 2))
+	if diff := cmp.Diff([]string{"a1=parked/unknown", "a1=discarded/operator", "a2=parked/unknown"}, kinds(b.wait(3))); diff != "" {
+		t.Error(diff)
+	}
+	if n := b.down.count(); n != 1 {
+		t.Errorf("%d calls, want 1", n)
+	}
+}

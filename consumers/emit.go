@@ -48,7 +48,9 @@ func (e *engine) finishWith(ln *lane, it *item, d rules.Decision, reference stri
 		}
 		entry.Events = append(slices.Clip(entry.Events), done) // a copy: others may read the old one
 	}
-	if d.Kind != schemas.Duplicate { // the intent that a repetition finds is that of the parked event it repeats
+	// The intent that a repetition finds is that of the parked event it repeats, and the effect of a call that a person gave
+	// up may be there all the same.
+	if d.Kind != schemas.Duplicate && d.Kind != schemas.Discarded {
 		dropIntent(entry, it)
 	}
 	e.put(ln, ledger.Prune(entry, now.Add(-e.in.DedupWindow.D())))

@@ -81,9 +81,10 @@ func (e *engine) recall(ln *lane, it *item) {
 		it.noted = rules.Note(e.Topology.Ownership, &c, it.ev)
 	}
 	route := rules.RouteOf(e.in, it.noted, it.ev)
-	if route == nil {
+	if route == nil || it.recalled {
 		return
 	}
+	it.recalled = true
 	for _, op := range it.noted.Operations {
 		if own := op.EventID == it.env.ID; op.State == schemas.OpIntent && op.Name == route.Operation && (own || route.Once) {
 			it.intent = it.intent || own

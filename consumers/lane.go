@@ -48,11 +48,12 @@ type item struct {
 	rec      *kgo.Record // of the input topic, or rebuilt from parked
 	parked   *schemas.ParkedRecord
 	env      schemas.Envelope
-	counted  schemas.EventType // as which it counts in lane.types; empty when it does not
-	ev       *schemas.Event    // nil until decoded
-	decision *rules.Decision   // to call; nil before
-	grown    int               // lane.grown at the decision
-	noted    *schemas.LedgerEntry
+	counted  schemas.EventType    // as which it counts in lane.types; empty when it does not
+	ev       *schemas.Event       // nil until decoded
+	decision *rules.Decision      // to call; nil before
+	grown    int                  // lane.grown at the decision
+	noted    *schemas.LedgerEntry // the order's entry with what the event tells; nil until it is the head
+	recalled bool                 // it was looked for an intent that an earlier life left
 	attempts []schemas.Attempt
 	tries    int
 	first    time.Time     // of the first attempt
@@ -128,6 +129,9 @@ func (ln *lane) front(items ...*item) {
 		first = 1 // the head is under way
 	}
 	ln.grown++
+	if it := ln.head(); it != nil && !ln.busy && !ln.waiting {
+		it.noted = nil // others change the entry before its turn
+	}
 	front := append(slices.Clone(ln.queue[:first]), items...)
 	from := 0
 	if ln.busy || ln.waiting {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -116,6 +117,8 @@ type sim struct {
 	events   map[schemas.EventID]*schemas.Event
 	log      []string // what was done, for a run that fails
 
+	decisions map[decided][]schemas.CommandKind
+
 	mu       sync.Mutex
 	outcomes []*schemas.Outcome
 	read     map[int32]int64 // next offset of the reconciliation topic, by partition
@@ -123,7 +126,7 @@ type sim struct {
 
 // newSim makes a run's cluster and follows its outcomes; end closes everything, inside the bubble.
 func newSim(t *testing.T, seed uint64) (s *sim, ctx context.Context, end func()) {
-	s = &sim{T: t, seed: seed, rng: newRand(seed, 3), registry: schemas.NewMemoryRegistry(), worlds: map[string]*world{}, events: map[schemas.EventID]*schemas.Event{}, read: map[int32]int64{}}
+	s = &sim{T: t, seed: seed, rng: newRand(seed, 3), registry: schemas.NewMemoryRegistry(), worlds: map[string]*world{}, events: map[schemas.EventID]*schemas.Event{}, read: map[int32]int64{}, decisions: map[decided][]schemas.CommandKind{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.setup(ctx)
 	var wg sync.WaitGroup
@@ -148,6 +151,7 @@ func simulate(t *testing.T, seed uint64) {
 	s.faults(ctx)
 	<-published
 	s.settle(ctx)
+	s.decideAll(ctx)
 	s.stopAll()
 	s.check(ctx)
 	if !s.Failed() {
@@ -220,8 +224,19 @@ func (s *sim) registryClient() *sr.Client {
 
 // proc is a process that does not run yet.
 func (s *sim) proc(in *topology.Integration) *proc {
-	return &proc{in: in, name: fmt.Sprintf("%s%d", in.Name, len(s.procs)), done: make(chan struct{}), wire: newWire(s.net.DialContext, s.seed)}
+	name := fmt.Sprintf("%s%d", in.Name, len(s.procs))
+	if s.static() { // a restart has the name of one that ended
+		for _, p := range s.procs {
+			if p.in == in && p.ended && closed(p.done) && !slices.ContainsFunc(s.procs, func(o *proc) bool { return o.name == p.name && (!o.ended || !closed(o.done)) }) {
+				name = p.name
+			}
+		}
+	}
+	return &proc{in: in, name: name, done: make(chan struct{}), wire: newWire(s.net.DialContext, s.seed)}
 }
+
+// static tells whether the run's processes are static members of their groups.
+func (s *sim) static() bool { return s.seed%3 == 0 }
 
 // start runs a process.
 func (s *sim) start(in *topology.Integration) {
@@ -233,7 +248,7 @@ func (s *sim) start(in *topology.Integration) {
 func (s *sim) run(p *proc, kind deliver.Kind) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
-	c := Config{Topology: s.topo, Integration: p.in, Options: s.options(p.wire.DialContext), Serde: schemas.NewSerde(s.registryClient()), Instance: p.name,
+	c := Config{Topology: s.topo, Integration: p.in, Options: s.options(p.wire.DialContext), Serde: schemas.NewSerde(s.registryClient()), Instance: p.name, Static: s.static(),
 		extra: []kgo.Opt{kgo.ProducerBatchCompression(kgo.NoCompression())}} // a zstd decoder's finalizer does not end inside a synctest bubble
 	if os.Getenv("SEAM_TEST_LOG") != "" {
 		c.Logger = slog.New(slog.NewTextHandler(s.Output(), nil)).With("proc", p.name)

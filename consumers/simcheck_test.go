@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -90,8 +91,24 @@ func (s *sim) checkOutcomes(at place, outcomes []*schemas.Outcome, store *ledger
 		}
 	}
 	if remembered {
-		s.Errorf("I6: %v ended as %s, the ledger does not have the event", at, last.Kind)
+		s.Errorf("I6: %v ended as %s, the ledger does not have the event; its outcomes:%s", at, last.Kind, told(outcomes))
 	}
+}
+
+// outcomesOf is what an integration said of an order.
+func (s *sim) outcomesOf(in *topology.Integration, order string) []*schemas.Outcome {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.outcomes), func(o *schemas.Outcome) bool { return o.Integration != in.Name || o.OrderID != order })
+}
+
+// told is a line per outcome.
+func told(outcomes []*schemas.Outcome) string {
+	var b strings.Builder
+	for _, o := range outcomes {
+		fmt.Fprintf(&b, "\n%s %s %s %s/%s by %s: %s", o.At.Format("15:04:05.000"), o.EventID, o.EventType, o.Kind, o.Reason, o.Instance, o.Detail)
+	}
+	return b.String()
 }
 
 // checkEffects: I2, no key has two effects, and what was delivered has one; I3, the states of an order came in their order.
@@ -100,14 +117,16 @@ func (s *sim) checkEffects(in *topology.Integration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for key, n := range w.done {
-		if n > 1 {
-			s.Errorf("I2: %s: %d effects of key %s: %v", in.Name, n, key, effectsOf(w.effects, key))
+		of := effectsOf(w.effects, key)
+		released := slices.ContainsFunc(of, func(e effect) bool { return s.has(schemas.Release, in.Name, e.event) })
+		if n > 1 && !(in.Idempotency.None && released) { // who releases an unknown call takes its repetition upon himself
+			s.Errorf("I2: %s: %d effects of key %s: %v; the order's outcomes:%s", in.Name, n, key, of, told(s.outcomesOf(in, of[0].order)))
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range s.outcomes {
-		if made := o.Kind == schemas.Delivered || o.Kind == schemas.AlreadyDone; made && o.Integration == in.Name && w.done[o.IdempotencyKey] != 1 {
+		if made := o.Kind == schemas.Delivered || o.Kind == schemas.AlreadyDone; made && o.Integration == in.Name && w.done[o.IdempotencyKey] != 1 && !(in.Idempotency.None && w.done[o.IdempotencyKey] > 1) {
 			s.Errorf("I2: %s: %s is %s, and has %d effects", in.Name, o.EventID, o.Kind, w.done[o.IdempotencyKey])
 		}
 	}
@@ -116,8 +135,8 @@ func (s *sim) checkEffects(in *topology.Integration) {
 	}
 	newest := map[string]string{}
 	for _, e := range w.effects {
-		if e.operation != "book" {
-			continue
+		if e.operation != "book" || in.Idempotency.None && s.gaveUp(in, e.order) {
+			continue // the effect that nobody knew of is the newer one
 		}
 		if cmp, ok := rules.CompareVersions(e.version, newest[e.order]); ok && cmp < 0 {
 			s.Errorf("I3: %s: %s of version %s took effect after version %s", in.Name, e.event, e.version, newest[e.order])
@@ -142,13 +161,23 @@ func (s *sim) checkCancelled(in *topology.Integration, store *ledger.Store) {
 		}
 	}
 	for _, ev := range s.events {
-		if ev.Type != schemas.OrderCancelled || store.Entry(ev.Subject).Settled < 0 {
+		if ev.Type != schemas.OrderCancelled || store.Entry(ev.Subject).Settled < 0 || s.gaveUp(in, ev.Subject) {
 			continue
 		}
 		if made["ship"][ev.Subject] && !made["cancel"][ev.Subject] && len(store.Parked(ev.Subject)) == 0 {
 			s.Errorf("%s: order %s was shipped and cancelled, and the downstream was not told", in.Name, ev.Subject)
 		}
 	}
+}
+
+// gaveUp tells whether a person discarded an event of the order: then he knows better what the downstream must be told.
+func (s *sim) gaveUp(in *topology.Integration, order string) bool {
+	for _, ev := range s.events {
+		if ev.Subject == order && s.has(schemas.Discard, in.Name, ev.ID) {
+			return true
+		}
+	}
+	return false
 }
 
 // replay: I4, all offsets back to the start make no call and no outcome.

@@ -87,7 +87,7 @@ func (s *sim) faults(ctx context.Context) {
 			continue
 		}
 		p := procs[s.rng.IntN(len(procs))]
-		switch n := s.rng.IntN(20); {
+		switch n := s.rng.IntN(22); {
 		case n < 6:
 			s.setMood(in.Name, mood(s.rng.IntN(int(moods))))
 		case n < 9:
@@ -113,9 +113,11 @@ func (s *sim) faults(ctx context.Context) {
 		case n < 19:
 			s.note("coordinators move")
 			s.cluster.RehashCoordinators()
-		default:
+		case n < 20:
 			s.note("leaders move")
 			s.cluster.ShufflePartitionLeaders()
+		default:
+			s.decideOne(ctx)
 		}
 		s.evict(ctx)
 	}
@@ -136,7 +138,8 @@ func (s *sim) evict(ctx context.Context) {
 		described, err := s.adm.DescribeGroups(ctx, group)
 		s.must(err)
 		for _, m := range described[group].Members {
-			if !slices.ContainsFunc(s.procs, func(p *proc) bool { return group+"/"+p.name == m.ClientID && p.ended && closed(p.done) }) {
+			of := func(p *proc) bool { return group+"/"+p.name == m.ClientID }
+			if !slices.ContainsFunc(s.procs, of) || slices.ContainsFunc(s.procs, func(p *proc) bool { return of(p) && !(p.ended && closed(p.done)) }) {
 				continue
 			}
 			req := kmsg.NewPtrLeaveGroupRequest()
