@@ -162,12 +162,12 @@ func (p *parser) anyValue(n *node, depth int) error {
 
 func (p *parser) object(n *node, depth int) error {
 	n.kind = kindObject
+	if p.empty('}') {
+		return nil
+	}
 	var seen nameSet
 	base := len(p.open)
-	for more, err := p.first('}'); more || err != nil; more, err = p.next(n, '}') {
-		if err != nil {
-			return err
-		}
+	for more := true; more; {
 		if p.peek() != '"' {
 			return p.fail(n, "a member name was expected (a trailing comma?)")
 		}
@@ -189,6 +189,9 @@ func (p *parser) object(n *node, depth int) error {
 		if err := p.child(n, name, depth); err != nil {
 			return err
 		}
+		if more, err = p.next(n, '}'); err != nil {
+			return err
+		}
 	}
 	p.close(n, base)
 	return nil
@@ -196,12 +199,16 @@ func (p *parser) object(n *node, depth int) error {
 
 func (p *parser) array(n *node, depth int) error {
 	n.kind = kindArray
+	if p.empty(']') {
+		return nil
+	}
 	base := len(p.open)
-	for more, err := p.first(']'); more || err != nil; more, err = p.next(n, ']') {
+	for more := true; more; {
+		err := p.child(n, strconv.Itoa(len(p.open)-base), depth)
 		if err != nil {
 			return err
 		}
-		if err := p.child(n, strconv.Itoa(len(p.open)-base), depth); err != nil {
+		if more, err = p.next(n, ']'); err != nil {
 			return err
 		}
 	}
@@ -223,15 +230,15 @@ func (p *parser) close(n *node, base int) {
 	p.open = p.open[:base]
 }
 
-// first stands on an opening byte and goes behind it; false when the list is empty, and then behind its end.
-func (p *parser) first(end byte) (more bool, err error) {
+// empty goes behind an opening byte, and when the list ends at once behind its end, which it tells.
+func (p *parser) empty(end byte) bool {
 	p.i++
 	p.space()
-	if p.peek() == end {
-		p.i++
-		return false, nil
+	if p.peek() != end {
+		return false
 	}
-	return true, nil
+	p.i++
+	return true
 }
 
 // next goes behind the comma after an item; false when the list ends instead, and then behind its end.

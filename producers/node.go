@@ -173,7 +173,7 @@ func (r *remains) add(n *node) {
 	r.ext[key] = n.text
 }
 
-// measure counts the leaves that add adds and the bytes of their paths, where the path of n has so many.
+// measure counts the leaves that add adds at most and the bytes of their paths, where the path of n has so many.
 func (r *remains) measure(n *node, path int) (leaves, size int) {
 	if n.secret || n.own && n != r.root {
 		return 0, 0
@@ -185,7 +185,7 @@ func (r *remains) measure(n *node, path int) (leaves, size int) {
 		l, s := r.measure(kid, path+len(kid.name))
 		leaves, size = leaves+l, size+s
 	}
-	if n.left() {
+	if n.leaf() && !n.taken && n.text != "" {
 		leaves, size = leaves+1, size+path
 	}
 	return leaves, size
