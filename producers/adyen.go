@@ -55,7 +55,7 @@ func adyenAuthenticate(d *delivery) error {
 			return errNoSignature
 		}
 		sig, err := base64.StdEncoding.DecodeString(v.text)
-		if err != nil || !anyMatch(keys, [][]byte{sig}, adyenSigned(it)) {
+		if err != nil || !anyMatch(keys, [][]byte{sig}, []byte(adyenSigned(it))) {
 			return errBadSignature
 		}
 	}

@@ -1,6 +1,7 @@
 package producers
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +51,9 @@ type inlet struct {
 	source   *topology.Source
 	platform platform
 	spool    *spool // nil without spool: true
+	// The source's own of what every request counts.
+	received prometheus.Counter
+	duration prometheus.Observer
 }
 
 // New checks the sources and opens their spools. A source whose secrets, folder or URL are all empty is switched off with
@@ -102,7 +106,7 @@ func (e *Edge) open(s *topology.Source) error {
 	if !ok {
 		return fmt.Errorf("platform %q is not one of shopify, woocommerce, stripe, adyen, standardwebhooks, files, poll", s.Platform)
 	}
-	in := &inlet{source: s, platform: p}
+	in := &inlet{source: s, platform: p, received: e.metrics.received.WithLabelValues(s.Name), duration: e.metrics.duration.WithLabelValues(s.Name)}
 	if len((&delivery{source: s}).textKeys()) == 0 {
 		return off("it has no secret")
 	}
@@ -153,8 +157,8 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	name := in.source.Name
-	defer func() { e.metrics.duration.WithLabelValues(name).Observe(e.cfg.Now().Sub(arrived).Seconds()) }()
-	ctx, cancel := context.WithTimeoutCause(req.Context(), in.within(), errors.New("the source's time is up"))
+	defer func() { in.duration.Observe(e.cfg.Now().Sub(arrived).Seconds()) }()
+	ctx, cancel := context.WithTimeoutCause(req.Context(), in.within(), errLate)
 	defer cancel()
 
 	d, status, err := e.receive(w, req, in)
@@ -171,7 +175,7 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 		e.refuse(w, in, http.StatusUnauthorized, err)
 		return
 	}
-	e.metrics.received.WithLabelValues(name).Inc()
+	in.received.Inc()
 	rep, err := e.take(ctx, in, d)
 	switch {
 	case errors.Is(err, errBodyTooLarge):
@@ -185,6 +189,9 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 		e.answer(w, in, rep)
 	}
 }
+
+// errLate is why a request ends that Kafka has not acknowledged in time.
+var errLate = errors.New("the source's time is up")
 
 // within is how long a request may take: a tenth less than the source waits, as the answer has to travel.
 func (in *inlet) within() time.Duration {
@@ -215,7 +222,7 @@ func (e *Edge) receive(w http.ResponseWriter, req *http.Request, in *inlet) (*de
 	if req.ContentLength > limit {
 		return nil, http.StatusRequestEntityTooLarge, errBodyTooLarge
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, limit))
+	body, err := readBody(http.MaxBytesReader(w, req.Body, limit), req.ContentLength)
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
@@ -227,11 +234,26 @@ func (e *Edge) receive(w http.ResponseWriter, req *http.Request, in *inlet) (*de
 	if in.source.Platform == topology.WooCommerce && isWooPing(contentType, body) {
 		return nil, 0, nil
 	}
-	media, _, err := mime.ParseMediaType(contentType)
-	if err != nil || media != "application/json" && !strings.HasSuffix(media, "+json") {
+	if !isJSON(contentType) {
 		return nil, http.StatusUnsupportedMediaType, errContentType
 	}
 	return &delivery{source: in.source, header: req.Header, body: body, trace: traceParent(req.Header)}, 0, nil
+}
+
+// readBody reads to the end, into memory of the announced size as far as that costs little to believe.
+func readBody(r io.Reader, announced int64) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(int(min(max(announced, 0), 64<<10)) + bytes.MinRead)
+	_, err := b.ReadFrom(r)
+	return b.Bytes(), err
+}
+
+func isJSON(contentType string) bool {
+	if contentType == "application/json" { // as nearly all write it
+		return true
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
 }
 
 // refuse answers what is not taken in and counts it by reason; the sender learns no more than the status.

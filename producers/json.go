@@ -1,8 +1,11 @@
 package producers
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -61,25 +64,33 @@ func (e *syntaxError) Error() string {
 func parseJSON(b []byte) (*node, error) { return parseUpTo(b, maxValues) }
 
 // parseUpTo is parseJSON with another bound on the values: files and pages of an API are lists of deliveries.
-func parseUpTo(b []byte, values int) (*node, error) {
-	p := &parser{b: b, left: values}
-	root := &node{}
+func parseUpTo(b []byte, values int) (*node, error) { return new(parser).parse(b, values) }
+
+// parser is a position in a document.
+type parser struct {
+	b    []byte
+	s    string // the same bytes
+	i    int
+	left int     // values that may still come
+	utf8 bool    // the whole document is UTF-8, so that no string of it needs a look
+	open []*node // the values read so far of the arrays and objects that are not closed yet
+	room nursery
+}
+
+// parse reads one document. Its texts share one copy of b.
+func (p *parser) parse(b []byte, values int) (*node, error) {
+	p.b, p.s, p.i, p.left = b, string(b), 0, values
+	p.utf8 = utf8.ValidString(p.s)
+	root := p.room.node()
 	p.space()
 	if err := p.value(root, 0); err != nil {
 		return nil, err
 	}
 	p.space()
-	if p.i < len(b) {
+	if p.i < len(p.b) {
 		return nil, p.fail(root, "text after the end of the document")
 	}
 	return root, nil
-}
-
-// parser is a position in a document.
-type parser struct {
-	b    []byte
-	i    int
-	left int // values that may still come
 }
 
 func (p *parser) fail(n *node, format string, args ...any) error {
@@ -121,10 +132,6 @@ func (p *parser) value(n *node, depth int) error {
 
 func (p *parser) anyValue(n *node, depth int) error {
 	switch c := p.peek(); {
-	case c == '{':
-		return p.object(n, depth)
-	case c == '[':
-		return p.array(n, depth)
 	case c == '"':
 		n.kind = kindString
 		s, err := p.str(n)
@@ -133,11 +140,15 @@ func (p *parser) anyValue(n *node, depth int) error {
 	case c == '-' || c >= '0' && c <= '9':
 		n.kind = kindNumber
 		return p.number(n)
+	case c == '{':
+		return p.object(n, depth)
+	case c == '[':
+		return p.array(n, depth)
 	case c == 0 && p.i >= len(p.b):
 		return p.fail(n, "the document ends early")
 	}
 	for _, w := range []string{"true", "false", "null"} {
-		if len(p.b)-p.i >= len(w) && string(p.b[p.i:p.i+len(w)]) == w {
+		if strings.HasPrefix(p.s[p.i:], w) {
 			p.i += len(w)
 			n.text, n.kind = w, kindBool
 			if w == "null" {
@@ -151,8 +162,12 @@ func (p *parser) anyValue(n *node, depth int) error {
 
 func (p *parser) object(n *node, depth int) error {
 	n.kind = kindObject
-	seen := map[string]bool{}
-	return p.list(n, '}', func() error {
+	if p.empty('}') {
+		return nil
+	}
+	var seen nameSet
+	base := len(p.open)
+	for more := true; more; {
 		if p.peek() != '"' {
 			return p.fail(n, "a member name was expected (a trailing comma?)")
 		}
@@ -161,83 +176,113 @@ func (p *parser) object(n *node, depth int) error {
 		if err != nil {
 			return err
 		}
-		if seen[name] {
+		if !seen.add(name, p.open[base:]) {
 			p.i = at
 			return p.fail(n, "member %q is there twice: which one counts is unknown", name)
 		}
-		seen[name] = true
 		p.space()
 		if p.peek() != ':' {
 			return p.fail(n, "%q must be followed by a colon", name)
 		}
 		p.i++
 		p.space()
-		return p.child(n, name, depth)
-	})
+		if err := p.child(n, name, depth); err != nil {
+			return err
+		}
+		if more, err = p.next(n, '}'); err != nil {
+			return err
+		}
+	}
+	p.close(n, base)
+	return nil
 }
 
 func (p *parser) array(n *node, depth int) error {
 	n.kind = kindArray
-	return p.list(n, ']', func() error { return p.child(n, strconv.Itoa(len(n.kids)), depth) })
+	if p.empty(']') {
+		return nil
+	}
+	base := len(p.open)
+	for more := true; more; {
+		err := p.child(n, strconv.Itoa(len(p.open)-base), depth)
+		if err != nil {
+			return err
+		}
+		if more, err = p.next(n, ']'); err != nil {
+			return err
+		}
+	}
+	p.close(n, base)
+	return nil
 }
 
+// child reads the value of a member or an element, and lists it as open.
 func (p *parser) child(n *node, name string, depth int) error {
-	kid := &node{name: name, up: n, secret: n.secret || bearerNames[name]}
-	n.kids = append(n.kids, kid)
+	kid := p.room.node()
+	kid.name, kid.up, kid.secret = name, n, n.secret || bearerName(name)
+	p.open = append(p.open, kid)
 	return p.value(kid, depth+1)
 }
 
-// list reads what stands between an opening byte and end, separated by commas.
-func (p *parser) list(n *node, end byte, item func() error) error {
+// close gives n the values that were read since base.
+func (p *parser) close(n *node, base int) {
+	n.kids = p.room.list(p.open[base:])
+	p.open = p.open[:base]
+}
+
+// empty goes behind an opening byte, and when the list ends at once behind its end, which it tells.
+func (p *parser) empty(end byte) bool {
 	p.i++
 	p.space()
-	if p.peek() == end {
+	if p.peek() != end {
+		return false
+	}
+	p.i++
+	return true
+}
+
+// next goes behind the comma after an item; false when the list ends instead, and then behind its end.
+func (p *parser) next(n *node, end byte) (more bool, err error) {
+	p.space()
+	switch p.peek() {
+	case ',':
 		p.i++
-		return nil
-	}
-	for {
-		if err := item(); err != nil {
-			return err
-		}
 		p.space()
-		switch p.peek() {
-		case ',':
-			p.i++
-			p.space()
-			if p.peek() == end {
-				return p.fail(n, "trailing comma")
-			}
-		case end:
-			p.i++
-			return nil
-		default:
-			return p.fail(n, "a comma or %q was expected", end)
+		if p.peek() == end {
+			return false, p.fail(n, "trailing comma")
 		}
+		return true, nil
+	case end:
+		p.i++
+		return false, nil
 	}
+	return false, p.fail(n, "a comma or %q was expected", end)
+}
+
+// digits goes behind the digits that follow and tells whether there were any.
+func (p *parser) digits() bool {
+	at := p.i
+	for p.i < len(p.b) && p.b[p.i]-'0' <= 9 {
+		p.i++
+	}
+	return p.i > at
 }
 
 // number reads a literal by the grammar and keeps its text.
 func (p *parser) number(n *node) error {
 	start := p.i
-	digits := func() bool {
-		at := p.i
-		for c := p.peek(); c >= '0' && c <= '9'; c = p.peek() {
-			p.i++
-		}
-		return p.i > at
-	}
 	if p.peek() == '-' {
 		p.i++
 	}
 	zero := p.peek() == '0'
 	whole := p.i
-	if !digits() || zero && p.i > whole+1 {
+	if !p.digits() || zero && p.i > whole+1 {
 		p.i = start
 		return p.fail(n, "not a number")
 	}
 	if p.peek() == '.' {
 		p.i++
-		if !digits() {
+		if !p.digits() {
 			return p.fail(n, "a digit was expected after the point")
 		}
 	}
@@ -246,11 +291,11 @@ func (p *parser) number(n *node) error {
 		if c := p.peek(); c == '+' || c == '-' {
 			p.i++
 		}
-		if !digits() {
+		if !p.digits() {
 			return p.fail(n, "a digit was expected in the exponent")
 		}
 	}
-	n.text = string(p.b[start:p.i])
+	n.text = p.s[start:p.i]
 	return nil
 }
 
@@ -259,22 +304,23 @@ func (p *parser) str(n *node) (string, error) {
 	p.i++
 	start := p.i
 	var out []byte // nil while the text needs no decoding
-	for p.i < len(p.b) {
-		c := p.b[p.i]
-		switch {
-		case c == '"':
-			s := string(p.b[start:p.i])
+	for {
+		p.plain()
+		if p.i >= len(p.b) {
+			return "", p.fail(n, "the string does not end")
+		}
+		switch c := p.b[p.i]; c {
+		case '"':
+			s := p.s[start:p.i]
 			if out != nil {
-				s = string(append(out, p.b[start:p.i]...))
+				s = string(append(out, s...))
 			}
-			if !utf8.ValidString(s) {
+			if !p.utf8 && !utf8.ValidString(s) {
 				return "", p.fail(n, "the string is not UTF-8")
 			}
 			p.i++
 			return s, nil
-		case c < 0x20:
-			return "", p.fail(n, "a control character (0x%02x) stands bare in a string", c)
-		case c == '\\':
+		case '\\':
 			out = append(out, p.b[start:p.i]...)
 			var err error
 			if out, err = p.escape(n, out); err != nil {
@@ -282,10 +328,29 @@ func (p *parser) str(n *node) (string, error) {
 			}
 			start = p.i
 		default:
-			p.i++
+			return "", p.fail(n, "a control character (0x%02x) stands bare in a string", c)
 		}
 	}
-	return "", p.fail(n, "the string does not end")
+}
+
+// plain goes to the next byte of a string that is a quote, a backslash or a control character, or to the end: eight bytes
+// at a time, by the carries of https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord. A carry may mark bytes
+// above the lowest that is marked, never that one.
+func (p *parser) plain() {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := p.i
+	for ; i+8 <= len(p.b); i += 8 {
+		w := binary.LittleEndian.Uint64(p.b[i:])
+		quote, slash := w^ones*'"', w^ones*'\\'
+		if found := ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*0x20)&^w) & highs; found != 0 {
+			p.i = i + bits.TrailingZeros64(found)/8
+			return
+		}
+	}
+	for i < len(p.b) && p.b[i] != '"' && p.b[i] != '\\' && p.b[i] >= 0x20 {
+		i++
+	}
+	p.i = i
 }
 
 // escapes are the single-letter escapes.

@@ -3,6 +3,8 @@ package producers
 import (
 	"slices"
 	"strings"
+
+	"github.com/binaryandbeyond/seam/schemas"
 )
 
 // bearerNames are members whose value opens something to whoever holds it: they and what is below them never leave
@@ -13,6 +15,19 @@ var bearerNames = map[string]bool{
 	"order_key": true, "payment_url": true,
 	"receipt_url": true, "client_secret": true, "hosted_invoice_url": true, "invoice_pdf": true, "hosted_verification_url": true,
 	"hmacSignature": true, "access_token": true, "api_key": true, "password": true, "secret": true,
+}
+
+// bearerLengths has, by the first byte of a bearer name, a bit for its length: most names need no look into the map.
+var bearerLengths = func() (lengths [256]uint64) {
+	for name := range bearerNames {
+		lengths[name[0]] |= 1 << len(name)
+	}
+	return lengths
+}()
+
+// bearerName is bearerNames[name], for names by the hundred.
+func bearerName(name string) bool {
+	return name != "" && len(name) < 64 && bearerLengths[name[0]]>>len(name)&1 != 0 && bearerNames[name]
 }
 
 // bearerMark is a part of a value that makes it a bearer secret whatever its name.
@@ -99,28 +114,84 @@ const maxExtensions = 900_000
 // rest puts every leaf below n that was not taken into ext by its dotted path from n, but for bearer secrets and empty
 // texts.
 func (t *taker) rest(n *node, ext map[string]string) {
-	t.restFrom(n, n, ext)
+	if n != nil {
+		r := &remains{taker: t, root: n, ext: ext, alike: len(ext) > 0}
+		r.add(n)
+	}
 }
 
-func (t *taker) restFrom(root, n *node, ext map[string]string) {
-	if n == nil || n.secret || n.own && n != root || t.err != nil {
+// extend puts the rest of n into the extensions of an event that has none yet, in memory of the right size.
+func (t *taker) extend(ev *schemas.Event, n *node) {
+	r := &remains{taker: t, root: n}
+	leaves, size := r.measure(n, 0)
+	r.ext = make(map[string]string, leaves)
+	r.paths.Grow(min(size, maxExtensions))
+	r.add(n)
+	ev.Extensions = r.ext
+}
+
+// remains is what is left of a document.
+type remains struct {
+	*taker
+	root  *node
+	ext   map[string]string
+	path  []byte          // of the value that is looked at
+	paths strings.Builder // the paths in ext, one behind the other
+	alike bool            // two paths may be spelled alike
+}
+
+// add adds the leaves of n.
+func (r *remains) add(n *node) {
+	if n.secret || n.own && n != r.root || r.err != nil {
 		return
 	}
+	above := len(r.path)
 	for _, kid := range n.kids {
-		t.restFrom(root, kid, ext)
+		if n != r.root {
+			r.path = append(r.path, '.')
+		}
+		r.path = append(r.path, kid.name...)
+		r.alike = r.alike || strings.IndexByte(kid.name, '.') >= 0
+		r.add(kid)
+		r.path = r.path[:above]
 	}
-	if !n.leaf() || n.taken || n.text == "" || strings.Contains(n.text, bearerMark) {
+	if !n.left() {
 		return
 	}
-	key := n.pathFrom(root)
-	for twice := true; twice; { // a member whose own name has dots may spell another's path
-		if _, twice = ext[key]; twice {
+	from := r.paths.Len()
+	r.paths.Write(r.path)
+	key := r.paths.String()[from:]
+	for twice := r.alike; twice; { // a member whose own name has dots may spell another's path
+		if _, twice = r.ext[key]; twice {
 			key += "'"
 		}
 	}
-	if t.rested += len(key) + len(n.text); t.rested > maxExtensions {
-		t.fail(nil, "", "its values take more than %d bytes with their paths: send less in one delivery", maxExtensions)
+	if r.rested += len(key) + len(n.text); r.rested > maxExtensions {
+		r.fail(nil, "", "its values take more than %d bytes with their paths: send less in one delivery", maxExtensions)
 		return
 	}
-	ext[key] = n.text
+	r.ext[key] = n.text
+}
+
+// measure counts the leaves that add adds at most and the bytes of their paths, where the path of n has so many.
+func (r *remains) measure(n *node, path int) (leaves, size int) {
+	if n.secret || n.own && n != r.root {
+		return 0, 0
+	}
+	if n != r.root {
+		path++
+	}
+	for _, kid := range n.kids {
+		l, s := r.measure(kid, path+len(kid.name))
+		leaves, size = leaves+l, size+s
+	}
+	if n.leaf() && !n.taken && n.text != "" {
+		leaves, size = leaves+1, size+path
+	}
+	return leaves, size
+}
+
+// left tells whether n is a leaf that belongs into the extensions.
+func (n *node) left() bool {
+	return n.leaf() && !n.taken && n.text != "" && !strings.Contains(n.text, bearerMark)
 }

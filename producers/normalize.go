@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/binaryandbeyond/seam/schemas"
@@ -24,12 +25,13 @@ type delivery struct {
 }
 
 // rawRef names the raw body: "sha256:<hex>".
-func (d *delivery) rawRef() string { return "sha256:" + d.bodyHash() }
-
-func (d *delivery) bodyHash() string {
+func (d *delivery) rawRef() string {
+	var ref [len("sha256:") + 2*sha256.Size]byte
 	sum := sha256.Sum256(d.body)
-	return hex.EncodeToString(sum[:])
+	return string(hex.AppendEncode(append(ref[:0], "sha256:"...), sum[:]))
 }
+
+func (d *delivery) bodyHash() string { return strings.TrimPrefix(d.rawRef(), "sha256:") }
 
 // origin is who delivered and under what identity.
 type origin struct {

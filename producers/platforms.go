@@ -33,13 +33,15 @@ var platforms = map[topology.Platform]platform{
 
 // read turns an authentic delivery into events and rejects. It does no I/O.
 func (p *platform) read(d *delivery) *reading {
-	root, err := parseJSON(d.body)
-	r := &reading{origin: p.origin(d, root)}
-	if err != nil {
-		r.refuse("", &fault{"", "the body is not exact JSON: " + err.Error()})
-		return r
-	}
-	p.normalize(d, root, r)
+	r := &reading{}
+	withJSON(d.body, func(root *node, err error) {
+		r.origin = p.origin(d, root)
+		if err != nil {
+			r.refuse("", &fault{"", "the body is not exact JSON: " + err.Error()})
+			return
+		}
+		p.normalize(d, root, r)
+	})
 	if len(r.events) == 0 && len(r.rejects) == 0 {
 		r.refuse("", &fault{"", "the body holds nothing"})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,13 +16,15 @@ import (
 )
 
 // ClientOpts are the kgo options a Publisher's client must have, beside the seed brokers: idempotent with acks=all,
-// murmur2 over the key as the Java client partitions, zstd, a linger that lets concurrent requests share batches.
+// murmur2 over the key as the Java client partitions, and zstd at its fastest level: batches of real events are 4 % larger
+// than at its default, and cost a third less time. The linger lets concurrent requests share batches; a longer one keeps
+// senders waiting that a quick broker would have answered, and under load a request in flight gathers the next batch anyway.
 func ClientOpts() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // nil: murmur2 for records with a key, and ours all have one
-		kgo.ProducerLinger(5 * time.Millisecond),
-		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.NoCompression()),
+		kgo.ProducerLinger(2 * time.Millisecond),
+		kgo.ProducerBatchCompression(kgo.ZstdCompression().WithLevel(1), kgo.NoCompression()),
 		// Longer than any source waits: a record given up by its request is not needed any more, as its source sends it
 		// again under the same event id.
 		kgo.RecordDeliveryTimeout(30 * time.Second),
@@ -101,6 +104,9 @@ func (p *Publisher) produce(ctx context.Context, records []*kgo.Record) []error 
 		return nil
 	}
 	w := &acks{errs: make([]error, len(records)), left: len(records), done: make(chan struct{})}
+	for i := range w.errs {
+		w.errs[i] = errPending
+	}
 	for i, rec := range records {
 		p.client.TryProduce(ctx, rec, func(_ *kgo.Record, err error) { w.set(i, err) })
 	}
@@ -114,8 +120,7 @@ func (p *Publisher) produce(ctx context.Context, records []*kgo.Record) []error 
 // acks collects what became of the records of one call.
 type acks struct {
 	mu   sync.Mutex
-	errs []error
-	got  []bool
+	errs []error // errPending where nothing is known yet
 	left int
 	done chan struct{}
 }
@@ -123,25 +128,25 @@ type acks struct {
 func (w *acks) set(i int, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.got == nil {
-		w.got = make([]bool, len(w.errs))
-	}
-	w.errs[i], w.got[i] = err, true
+	w.errs[i] = err
 	if w.left--; w.left == 0 {
 		close(w.done)
 	}
 }
 
-// result is a copy of the errors; a record of which nothing is known yet has ctx's.
+// errPending stands for what became of a record until that is known.
+var errPending = errors.New("pending")
+
+// result is the errors as they are now; a record of which nothing is known yet has ctx's.
 func (w *acks) result(ctx context.Context) []error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	out := make([]error, len(w.errs))
-	for i := range out {
-		switch {
-		case w.got != nil && w.got[i]:
-			out[i] = w.errs[i]
-		default:
+	if w.left == 0 {
+		return w.errs // nothing writes to them any more
+	}
+	out := slices.Clone(w.errs)
+	for i, err := range out {
+		if errors.Is(err, errPending) {
 			out[i] = fmt.Errorf("no acknowledgement: %w", context.Cause(ctx))
 		}
 	}

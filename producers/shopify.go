@@ -64,7 +64,7 @@ func shopifyNormalize(d *delivery, root *node, r *reading) {
 	ev := read(s)
 	if s.err == nil {
 		ev.CorrelationID = d.head("X-Shopify-Event-Id")
-		s.rest(root, ev.Extensions)
+		s.extend(ev, root)
 	}
 	r.add(ev, "", s.taker)
 }

@@ -32,18 +32,18 @@ func shopifySign(d *delivery, topic string) {
 	d.setNew("X-Shopify-Topic", strings.Replace(topic, "__", "/", 1))
 	d.setNew("X-Shopify-Shop-Domain", "saved.myshopify.com")
 	d.setNew("X-Shopify-Webhook-Id", d.savedID(topic))
-	d.header.Set("X-Shopify-Hmac-Sha256", base64.StdEncoding.EncodeToString(mac(firstKey(d.textKeys()), string(d.body))))
+	d.header.Set("X-Shopify-Hmac-Sha256", base64.StdEncoding.EncodeToString(mac(firstKey(d.textKeys()), d.body)))
 }
 
 func wooSign(d *delivery, topic string) {
 	d.setNew("X-WC-Webhook-Topic", strings.Replace(topic, "__", ".", 1))
 	d.setNew("X-WC-Webhook-Source", "https://saved.example/")
-	d.header.Set("X-WC-Webhook-Signature", base64.StdEncoding.EncodeToString(mac(firstKey(d.textKeys()), string(d.body))))
+	d.header.Set("X-WC-Webhook-Signature", base64.StdEncoding.EncodeToString(mac(firstKey(d.textKeys()), d.body)))
 }
 
 func stripeSign(d *delivery, _ string) {
 	stamp := strconv.FormatInt(d.received.Unix(), 10)
-	sig := hex.EncodeToString(mac(firstKey(d.textKeys()), stamp, ".", string(d.body)))
+	sig := hex.EncodeToString(mac(firstKey(d.textKeys()), []byte(stamp), dot, d.body))
 	d.header.Set("Stripe-Signature", "t="+stamp+",v1="+sig)
 }
 
@@ -51,7 +51,7 @@ func webhookSign(d *delivery, topic string) {
 	stamp := strconv.FormatInt(d.received.Unix(), 10)
 	d.setNew("webhook-id", d.savedID(topic))
 	d.header.Set("webhook-timestamp", stamp)
-	sig := mac(firstKey(d.webhookKeys()), d.header.Get("webhook-id"), ".", stamp, ".", string(d.body))
+	sig := mac(firstKey(d.webhookKeys()), []byte(d.header.Get("webhook-id")), dot, []byte(stamp), dot, d.body)
 	d.header.Set("webhook-signature", "v1,"+base64.StdEncoding.EncodeToString(sig))
 }
 
@@ -64,7 +64,7 @@ func adyenSign(d *delivery, _ string) {
 	items := adyenItems(root)
 	for i := len(items) - 1; i >= 0; i-- { // from the end, so that offsets before stay true
 		it := items[i]
-		sig := base64.StdEncoding.EncodeToString(mac(firstKey(d.hexKeys()), adyenSigned(it)))
+		sig := base64.StdEncoding.EncodeToString(mac(firstKey(d.hexKeys()), []byte(adyenSigned(it))))
 		from, to, text := it.from+1, it.from+1, fmt.Sprintf(`"additionalData":{"hmacSignature":%q},`, sig)
 		if data := it.member("additionalData"); data != nil && data.kind == kindObject {
 			from, to, text = data.from+1, data.from+1, fmt.Sprintf(`"hmacSignature":%q,`, sig)

@@ -34,7 +34,7 @@ func webhookAuthenticate(d *delivery) error {
 	if len(sigs) == 0 {
 		return errNoSignature
 	}
-	if !anyMatch(d.webhookKeys(), sigs, id, ".", stamp, ".", string(d.body)) {
+	if !anyMatch(d.webhookKeys(), sigs, []byte(id), dot, []byte(stamp), dot, d.body) {
 		return errBadSignature
 	}
 	return d.signedAt(stamp)

@@ -36,7 +36,7 @@ func stripeAuthenticate(d *delivery) error {
 	if stamp == "" || len(sigs) == 0 {
 		return errNoSignature
 	}
-	if !anyMatch(d.textKeys(), sigs, stamp, ".", string(d.body)) {
+	if !anyMatch(d.textKeys(), sigs, []byte(stamp), dot, d.body) {
 		return errBadSignature
 	}
 	return d.signedAt(stamp)

@@ -24,15 +24,24 @@ type Envelope struct {
 // empty. They hold nothing personal.
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
 func EventHeaders(ev *Event, traceparent string) []kgo.RecordHeader {
-	out := make([]kgo.RecordHeader, 0, 11)
-	for _, h := range [][2]string{
+	var stamp [len("2006-01-02T15:04:05.999999999Z")]byte
+	attributes := [...]struct{ key, value string }{
 		{"ce_specversion", "1.0"}, {"ce_id", string(ev.ID)}, {"ce_type", string(ev.Type)}, {"ce_source", ev.Source},
-		{"ce_subject", ev.Subject}, {"ce_time", ev.Time.UTC().Format(time.RFC3339Nano)}, {"ce_system", string(ev.System)},
+		{"ce_subject", ev.Subject}, {"ce_time", string(ev.Time.UTC().AppendFormat(stamp[:0], time.RFC3339Nano))}, {"ce_system", string(ev.System)},
 		{"ce_businessid", ev.BusinessID}, {"ce_sourceversion", ev.SourceVersion},
 		{"content-type", "application/avro"}, {"traceparent", traceparent},
-	} {
-		if h[1] != "" { // CloudEvents forbids empty attributes
-			out = append(out, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
+	}
+	size := 0
+	for i := range attributes {
+		size += len(attributes[i].value)
+	}
+	out := make([]kgo.RecordHeader, 0, len(attributes))
+	values := make([]byte, 0, size) // all of them in one piece of memory
+	for i := range attributes {
+		if a := &attributes[i]; a.value != "" { // CloudEvents forbids empty attributes
+			from := len(values)
+			values = append(values, a.value...)
+			out = append(out, kgo.RecordHeader{Key: a.key, Value: values[from:len(values):len(values)]})
 		}
 	}
 	return out

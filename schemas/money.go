@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/shopspring/decimal"
 )
@@ -22,9 +23,12 @@ func (m *Money) String() string {
 // NewMoney parses an amount in major units ("12.50") of a currency. The amount must fit decimal(20,4) and have no more
 // decimals than the currency; what does not is an error, never rounded.
 func NewMoney(amount, currency string) (*Money, error) {
-	d, err := decimal.NewFromString(amount)
-	if err != nil {
-		return nil, fmt.Errorf("amount %q is not a decimal", amount)
+	d, usual := usualAmount(amount)
+	if !usual {
+		var err error
+		if d, err = decimal.NewFromString(amount); err != nil {
+			return nil, fmt.Errorf("amount %q is not a decimal", amount)
+		}
 	}
 	if e := d.Exponent(); e > 16 || e < -40 { // "1e999999999" would take for ever to compare
 		return nil, fmt.Errorf("amount %q does not fit decimal(20,4)", amount)
@@ -34,6 +38,26 @@ func NewMoney(amount, currency string) (*Money, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// usualAmount is decimal.NewFromString for "12.50" and its like, digits with digits behind a point or none, 15 at most;
+// false for any other text.
+func usualAmount(text string) (decimal.Decimal, bool) {
+	whole, frac, pointed := strings.Cut(text, ".")
+	if whole == "" || pointed && frac == "" || len(whole)+len(frac) > 15 {
+		return decimal.Decimal{}, false
+	}
+	var v int64
+	for _, digits := range [2]string{whole, frac} {
+		for i := range len(digits) {
+			c := digits[i] - '0'
+			if c > 9 {
+				return decimal.Decimal{}, false
+			}
+			v = v*10 + int64(c)
+		}
+	}
+	return decimal.New(v, -int32(len(frac))), true
 }
 
 // NewMinorMoney is an amount in the currency's minor units, as Stripe and Adyen send it: 1250 EUR is 12.50, 1250 JPY is
@@ -76,18 +100,15 @@ func shortest(c int64, exp, least int32) (int64, int32) {
 	return c, exp
 }
 
-// exponents lists the currencies whose minor unit is not 1/100. Source: ISO 4217 list one (2026).
-var exponents = map[string]int32{
-	"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0,
-	"UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
-	"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
-	"CLF": 4, "UYW": 4,
-}
-
-// exponent is the number of decimals of the currency's minor unit.
+// exponent is the number of decimals of the currency's minor unit. Source: ISO 4217 list one (2026).
 func exponent(currency string) int32 {
-	if e, ok := exponents[currency]; ok {
-		return e
+	switch currency {
+	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF":
+		return 0
+	case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND":
+		return 3
+	case "CLF", "UYW":
+		return 4
 	}
 	return 2
 }

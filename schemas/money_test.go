@@ -9,6 +9,25 @@ import (
 	"github.com/shopspring/decimal"
 )
 
+// TestUsualAmount holds the short way to the library's: the same number in the same form, or not taken.
+func TestUsualAmount(t *testing.T) {
+	t.Parallel()
+	taken := 0
+	for _, text := range []string{"0", "00", "0.00", "12.50", "012.50", "1.", ".5", ".", "", "-1", "+1", "1e3", "1_0", " 1", "1.2.3", "12,50", "999999999999999", "9999999999999.99", "1000000000000000", "0.000000000000001", "٣"} {
+		got, usual := usualAmount(text)
+		if !usual {
+			continue
+		}
+		taken++
+		if want, err := decimal.NewFromString(text); err != nil || got.Exponent() != want.Exponent() || got.Coefficient().Cmp(want.Coefficient()) != 0 {
+			t.Errorf("%q is %v, want %v, %v", text, got, want, err)
+		}
+	}
+	if taken != 7 {
+		t.Errorf("%d texts took the short way", taken)
+	}
+}
+
 func TestNewMoney(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
