@@ -25,12 +25,15 @@ import (
 	"github.com/binaryandbeyond/seam/topology/topologytest"
 )
 
-// produceFault makes the broker drop the connection of every Produce while it is set.
-func produceFault(r *rig) *atomic.Bool {
+// produceFault makes the broker drop the connection of every Produce while it is set, and tell of it.
+func produceFault(r *rig, refused ...func()) *atomic.Bool {
 	var away atomic.Bool
 	r.kafka.Fake.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 		r.kafka.Fake.KeepControl()
 		if away.Load() {
+			for _, tell := range refused {
+				tell()
+			}
 			return nil, errors.New("the broker is away"), true
 		}
 		return nil, nil, false

@@ -1,6 +1,7 @@
 package producers
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -230,11 +231,11 @@ func TestFilesWaitForKafka(t *testing.T) {
 	t.Parallel()
 	s := folder(t, retail("*.csv"))
 	r := newFaultRig(t, s)
-	away := produceFault(r)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	away := produceFault(r, cancel)
 	away.Store(true)
 	drop(t, s.Dir, "a.csv", retailHead+"1,85123A,HOLDER,6,2010-12-01 08:26:00,2.55,17850.0,UK\n")
-	ctx, cancel := contextFor(t, 300*time.Millisecond)
-	defer cancel()
 	if _, err := r.edge.files[0].look(ctx); err == nil {
 		t.Error("the file is done without an acknowledgement")
 	}

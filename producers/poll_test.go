@@ -1,7 +1,6 @@
 package producers
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -15,10 +14,6 @@ import (
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
-
-func contextFor(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(t.Context(), d)
-}
 
 // shop answers polls: the orders updated at or after updated_at_min, oldest first, by pages.
 type shop struct {
