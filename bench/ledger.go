@@ -5,6 +5,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"time"
@@ -16,13 +19,17 @@ import (
 	"github.com/binaryandbeyond/seam/schemas"
 )
 
-// ledger measures what the number of known orders costs: memory for each, the time to restore them, and whether an event
-// costs more beside ten times as many.
+// ledger measures what the number of known orders costs: room for each, the time to restore them, from Kafka and from the
+// local copy, and whether an event costs more beside ten times as many.
 func (s *suite) ledger(ctx context.Context) ([]Result, error) {
 	res := Result{Case: "ledger/cost", Unit: "events/s", Target: 0.8,
 		Note: fmt.Sprintf("events of known orders with %d orders in the ledger; against the same with %d", s.Orders, s.Orders/10)}
-	size := Result{Case: "ledger/size", Unit: "bytes/order", Note: "of memory, each order with one finished event and one operation"}
-	restored := Result{Case: "ledger/restore", Unit: "orders/s", Note: "read from Kafka until the partition can work, one partition at a time"}
+	sizes := &sizes{
+		memory:   Result{Case: "ledger/memory", Unit: "bytes/order", Note: fmt.Sprintf("held by a worker without a local copy, of %d orders with one finished event and one operation each", s.Orders/10)},
+		disk:     Result{Case: "ledger/disk", Unit: "bytes/order", Note: "of the local copy, which a worker with one holds instead"},
+		restored: Result{Case: "ledger/restore", Unit: "orders/s", Note: "read from Kafka into a new local copy until the partition can work, one partition at a time"},
+		resumed:  Result{Case: "ledger/resume", Unit: "ms", Note: fmt.Sprintf("until all partitions can work again with the local copy of %d orders, one after the other", s.Orders)},
+	}
 	few, many := s.rounds("few", withheldYAML), s.rounds("many", withheldYAML)
 	for name, text := range many {
 		few[name] = text
@@ -36,18 +43,16 @@ func (s *suite) ledger(ctx context.Context) ([]Result, error) {
 	if err != nil {
 		return nil, errors.Join(err, g.remove())
 	}
-	side := func(name string, orders int, measure bool) side {
+	side := func(name string, orders int, measure func(context.Context, string, int) error) side {
 		return func(ctx context.Context, round int) (float64, error) {
 			in := roundName(name, round)
 			if err := g.know(ctx, in, orders); err != nil {
 				return 0, err
 			}
-			if measure && round == 0 {
-				bytes, perSecond, err := g.restore(ctx, in, orders, &restored)
-				if err != nil {
+			if round == 0 {
+				if err := measure(ctx, in, orders); err != nil {
 					return 0, err
 				}
-				size.Seam, restored.Seam = append(size.Seam, bytes), append(restored.Seam, perSecond)
 			}
 			clk := &clock{topic: g.topo.TopicName(schemas.TopicOrders)}
 			_, stop := g.worker(in, kgo.WithHooks(clk))
@@ -61,8 +66,9 @@ func (s *suite) ledger(ctx context.Context) ([]Result, error) {
 			return clk.rate(total, end), nil // all went into one commit
 		}
 	}
-	err = s.compare(ctx, &res, side("many", s.Orders, true), side("few", s.Orders/10, false))
-	return []Result{res, size, restored}, errors.Join(err, g.remove())
+	err = s.compare(ctx, &res, side("many", s.Orders, func(ctx context.Context, in string, orders int) error { return g.onDisk(ctx, in, orders, sizes) }),
+		side("few", s.Orders/10, func(ctx context.Context, in string, orders int) error { return g.inMemory(ctx, in, orders, sizes) }))
+	return []Result{res, sizes.memory, sizes.disk, sizes.restored, sizes.resumed}, errors.Join(err, g.remove())
 }
 
 const withheldYAML = "idempotency: {upsert: true}\ndeliver:\n  - on: [order.updated]\n    http: {url: \"http://127.0.0.1:1/\"}\n    body: {id: event.id}\n"
@@ -107,37 +113,104 @@ func (g *ground) topicID(ctx context.Context) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(id[:]), topics[name].Err
 }
 
-// restore reads the ledger of every partition as a worker does that takes them over, and gives the memory that an order
-// takes in bytes and how many were read in a second.
-func (g *ground) restore(ctx context.Context, integration string, orders int, res *Result) (bytes, perSecond float64, err error) {
-	g.tell("restoring %d orders", orders)
-	topicID, err := g.topicID(ctx)
+// sizes is what a ledger takes.
+type sizes struct{ memory, disk, restored, resumed Result }
+
+// inMemory measures what the orders take in a worker without a local copy.
+func (g *ground) inMemory(ctx context.Context, integration string, orders int, into *sizes) error {
+	before := heap()
+	stores, err := g.restore(ctx, integration, nil)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
-	before, begin := heap(), time.Now()
-	var stores []*ledger.Store
+	into.memory.Seam = append(into.memory.Seam, float64(heap()-before)/float64(orders))
+	return into.memory.known(stores, orders)
+}
+
+// onDisk measures a local copy: how fast it is made and taken up again, and its size.
+func (g *ground) onDisk(ctx context.Context, integration string, orders int, into *sizes) error {
+	dir, err := os.MkdirTemp("", "seam-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	disk, err := ledger.Open(dir, g.Logger)
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	stores, err := g.restore(ctx, integration, disk)
+	if err == nil {
+		into.restored.Seam = append(into.restored.Seam, float64(orders)/time.Since(begin).Seconds())
+		err = into.restored.known(stores, orders)
+	}
+	if err = errors.Join(err, disk.Close()); err != nil {
+		return err
+	}
+	bytes, err := sizeOf(dir)
+	if err != nil {
+		return err
+	}
+	into.disk.Seam = append(into.disk.Seam, float64(bytes)/float64(orders))
+	begin = time.Now()
+	if disk, err = ledger.Open(dir, g.Logger); err != nil {
+		return err
+	}
+	stores, err = g.restore(ctx, integration, disk)
+	into.resumed.Seam = append(into.resumed.Seam, float64(time.Since(begin).Microseconds())/1000)
+	if err == nil {
+		err = into.resumed.known(stores, orders)
+	}
+	return errors.Join(err, disk.Close())
+}
+
+// known notes where not every order is.
+func (res *Result) known(stores []*ledger.Store, orders int) error {
 	known := 0
-	for p := range g.Partitions {
-		store, err := ledger.Restore(ctx, ledger.Source{Options: g.cluster, Group: g.topo.Group(integration), Serde: g.serde, Ledger: g.topo.Ledger(integration),
-			Parked: g.topo.Parked(integration), Topic: schemas.TopicOrders, TopicID: topicID, Partition: p})
+	for _, s := range stores {
+		n, err := s.Len()
 		if err != nil {
-			return 0, 0, err
-		}
-		stores = append(stores, store)
-		n, err := store.Len()
-		if err != nil {
-			return 0, 0, err
+			return err
 		}
 		known += n
 	}
-	took := time.Since(begin)
 	if known != orders {
-		res.fault("%d orders were restored of %d", known, orders)
+		res.fault("%d orders are known of %d", known, orders)
 	}
-	bytes = float64(heap()-before) / float64(orders)
-	runtime.KeepAlive(stores)
-	return bytes, float64(orders) / took.Seconds(), nil
+	return nil
+}
+
+// sizeOf is what the files of a folder take.
+func sizeOf(dir string) (bytes int64, err error) {
+	return bytes, filepath.WalkDir(dir, func(_ string, f fs.DirEntry, err error) error {
+		if err != nil || f.IsDir() {
+			return err
+		}
+		info, err := f.Info()
+		if err == nil {
+			bytes += info.Size()
+		}
+		return err
+	})
+}
+
+// restore reads the ledger of every partition as a worker does that takes them over.
+func (g *ground) restore(ctx context.Context, integration string, disk *ledger.Disk) ([]*ledger.Store, error) {
+	g.tell("restoring the ledger of %s", integration)
+	topicID, err := g.topicID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var stores []*ledger.Store
+	for p := range g.Partitions {
+		store, err := ledger.Restore(ctx, ledger.Source{Options: g.cluster, Group: g.topo.Group(integration), Serde: g.serde, Ledger: g.topo.Ledger(integration),
+			Parked: g.topo.Parked(integration), Topic: schemas.TopicOrders, TopicID: topicID, Partition: p, Disk: disk, Window: 24 * time.Hour})
+		if err != nil {
+			return nil, err
+		}
+		stores = append(stores, store)
+	}
+	return stores, nil
 }
 
 // heap is what is alive, in bytes.
