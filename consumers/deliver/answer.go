@@ -20,6 +20,9 @@ import (
 // meaning is what an answer tells: by the type of its problem document (RFC 9457) where the route declares that, else by its
 // status. Titles and details are for people.
 func (k *httpKind) meaning(resp *http.Response, body []byte, route *topology.Route) Class {
+	if len(route.Answers.Problems) == 0 {
+		return k.class(resp.StatusCode, route)
+	}
 	media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if err == nil && media == "application/problem+json" {
 		if c, ok := route.Answers.Problems[reference(body, "type")]; ok {
@@ -106,6 +109,9 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	v := h.Get("Retry-After")
 	if v == "" {
 		v = h.Get("X-Retry-After")
+	}
+	if v == "" {
+		return 0
 	}
 	d := time.Duration(0)
 	if secs, err := strconv.ParseInt(strings.TrimSpace(v), 10, 32); err == nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -26,8 +27,14 @@ type httpKind struct {
 	client *http.Client
 	probe  *topology.Template
 	method string
-	urls   sync.Map // route's url text to *topology.Template
+	calls  sync.Map // *topology.Route to *httpCall
 	mask   *strings.Replacer
+}
+
+// httpCall is what all requests of a route have in common.
+type httpCall struct {
+	address *topology.Template
+	header  http.Header // its values are shared, and only read
 }
 
 func newHTTP(in *topology.Integration) (*httpKind, error) {
@@ -63,7 +70,11 @@ func (k *httpKind) Deliver(ctx context.Context, r Request) Result {
 	if err != nil {
 		return Result{Class: Unmappable, Detail: err.Error()}
 	}
-	address, err := k.address(r.Route.HTTP.URL, scope)
+	call, err := k.call(r.Route)
+	if err != nil {
+		return Result{Class: Unmappable, Detail: "url: " + err.Error()}
+	}
+	address, err := call.address.Eval(scope)
 	if err != nil {
 		return Result{Class: Unmappable, Detail: "url: " + err.Error()}
 	}
@@ -73,7 +84,7 @@ func (k *httpKind) Deliver(ctx context.Context, r Request) Result {
 	}
 	// Without GetBody the transport cannot repeat a request behind our back.
 	req.GetBody = nil
-	k.headers(req, r)
+	req.Header = k.headers(call, r)
 	return k.do(req, r.Route)
 }
 
@@ -81,6 +92,10 @@ func (k *httpKind) Deliver(ctx context.Context, r Request) Result {
 func (k *httpKind) Probe(ctx context.Context, r Request) Result {
 	if k.probe == nil {
 		return Result{Class: Unknown, Detail: k.in.Name + " declares no probe"}
+	}
+	call, err := k.call(r.Route)
+	if err != nil {
+		return Result{Class: Unmappable, Detail: "url: " + err.Error()}
 	}
 	address, err := k.probe.Eval(topology.ScopeOf(r.Event, r.Key))
 	if err != nil {
@@ -90,7 +105,7 @@ func (k *httpKind) Probe(ctx context.Context, r Request) Result {
 	if err != nil {
 		return Result{Class: Unmappable, Detail: err.Error()}
 	}
-	k.headers(req, r)
+	req.Header = k.headers(call, r)
 	res := k.do(req, r.Route)
 	switch {
 	case res.Status >= 200 && res.Status < 300:
@@ -103,40 +118,42 @@ func (k *httpKind) Probe(ctx context.Context, r Request) Result {
 	return res
 }
 
-// address fills a route's URL; templates are compiled once.
-func (k *httpKind) address(text string, scope *topology.Scope) (string, error) {
-	t, ok := k.urls.Load(text)
-	if !ok {
-		parsed, err := topology.ParseTemplate(text)
-		if err != nil {
-			return "", err
-		}
-		t, _ = k.urls.LoadOrStore(text, parsed)
+// call is what a route's requests have in common, worked out once.
+func (k *httpKind) call(route *topology.Route) (*httpCall, error) {
+	if c, ok := k.calls.Load(route); ok {
+		return c.(*httpCall), nil
 	}
-	return t.(*topology.Template).Eval(scope)
+	address, err := topology.ParseTemplate(route.HTTP.URL)
+	if err != nil {
+		return nil, err
+	}
+	h := http.Header{"Content-Type": {"application/json"}, "User-Agent": {"seam"}}
+	for name, value := range route.HTTP.Headers {
+		h.Set(name, value)
+	}
+	c, _ := k.calls.LoadOrStore(route, &httpCall{address, h})
+	return c.(*httpCall), nil
 }
 
-func (k *httpKind) headers(req *http.Request, r Request) {
-	h, call := req.Header, r.Route.HTTP
-	h.Set("Content-Type", "application/json")
-	h.Set("User-Agent", "seam")
-	h.Set("Seam-Event-Id", string(r.Event.ID))
-	h.Set("Seam-Attempt", strconv.Itoa(r.Attempt))
+// headers are those of one request.
+func (k *httpKind) headers(c *httpCall, r Request) http.Header {
+	h := make(http.Header, len(c.header)+6)
+	h["Seam-Event-Id"] = []string{string(r.Event.ID)}
+	h["Seam-Attempt"] = []string{strconv.Itoa(r.Attempt)}
 	if k.in.Idempotency.Key != "" {
 		h.Set(k.in.Idempotency.Key, r.Key)
 	}
 	if r.TraceParent != "" {
-		h.Set("traceparent", r.TraceParent)
+		h["Traceparent"] = []string{r.TraceParent}
 	}
-	for name, value := range call.Headers {
-		h.Set(name, value)
+	maps.Copy(h, c.header)
+	if auth := r.Route.HTTP.Auth; auth.Bearer != "" {
+		h["Authorization"] = []string{"Bearer " + auth.Bearer.Reveal()}
 	}
-	if call.Auth.Bearer != "" {
-		h.Set("Authorization", "Bearer "+call.Auth.Bearer.Reveal())
+	if auth := r.Route.HTTP.Auth; auth.Header != "" {
+		h.Set(auth.Header, auth.Value.Reveal())
 	}
-	if call.Auth.Header != "" {
-		h.Set(call.Auth.Header, call.Auth.Value.Reveal())
-	}
+	return h
 }
 
 // do makes the call and classes what came of it.
@@ -149,10 +166,11 @@ func (k *httpKind) do(req *http.Request, route *topology.Route) Result {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	res := Result{Status: resp.StatusCode, Class: k.meaning(resp, body, route), Detail: excerpt(k.mask.Replace(string(body))), RetryAfter: retryAfter(resp.Header, time.Now())}
+	res := Result{Status: resp.StatusCode, Class: k.meaning(resp, body, route)}
 	if err == nil && (res.Class == Delivered || res.Class == AlreadyDone) {
 		res.Reference = reference(body, route.Answers.Reference)
-		res.Detail = ""
+		return res
 	}
+	res.Detail, res.RetryAfter = excerpt(k.mask.Replace(string(body))), retryAfter(resp.Header, time.Now())
 	return res
 }
