@@ -110,7 +110,7 @@ func (p *proc) start(ctx context.Context) error {
 	case <-ready:
 		return nil
 	case err := <-ended:
-		return fmt.Errorf("%s ended before it was ready: %v\n%s", p.name, err, p.words())
+		return fmt.Errorf("%s ended before it was ready (%w)\n%s", p.name, err, p.words())
 	case <-ctx.Done():
 		return fmt.Errorf("%s is not ready: %w\n%s", p.name, context.Cause(ctx), p.words())
 	}
@@ -172,7 +172,7 @@ func (p *proc) kill() error {
 	if err := p.cmd.Process.Kill(); err != nil {
 		return fmt.Errorf("kill %s, which ended by itself: %w\n%s", p.name, err, p.words())
 	}
-	<-p.ended
+	_ = <-p.ended // killed, as it should be
 	return nil
 }
 
@@ -199,6 +199,6 @@ func (p *proc) thaw() error   { return p.cmd.Process.Signal(syscall.SIGCONT) }
 func (p *proc) end() {
 	if p.cmd != nil && p.cmd.Process != nil {
 		_ = p.cmd.Process.Kill() // it may have ended
-		<-p.ended
+		_ = <-p.ended // it was told already, or is what the kill did
 	}
 }

@@ -47,8 +47,8 @@ func (s *sender) env() map[string]string {
 // The patience of a source: Shopify's for one answer; the pauses are shorter than any real one's.
 const (
 	answerWithin = 5 * time.Second
-	firstPause   = 50 * time.Millisecond
-	longestPause = time.Second
+	firstPause   = 100 * time.Millisecond
+	longestPause = 2 * time.Second
 )
 
 // sendAll sends every post when it is due, and returns when all were taken.

@@ -175,6 +175,7 @@ func (r *rounds) round(n, of int) {
 			return nil
 		})
 	}
+
 	err := g.Wait()
 	active := time.Since(began)
 	if err == nil {
@@ -226,8 +227,11 @@ func (r *rounds) lag(adm *kadm.Client) error {
 			return err
 		}
 		ends.Each(func(end kadm.ListedOffset) {
-			if at, _ := committed.Lookup(end.Topic, end.Partition); end.Err != nil || at.At != end.Offset && end.Offset > 0 {
-				faults = append(faults, fmt.Errorf("%s is at %d of %d in %s/%d (%v)", in.Name, at.At, end.Offset, end.Topic, end.Partition, end.Err))
+			switch at, _ := committed.Lookup(end.Topic, end.Partition); {
+			case end.Err != nil:
+				faults = append(faults, fmt.Errorf("%s/%d: %w", end.Topic, end.Partition, end.Err))
+			case at.At != end.Offset && end.Offset > 0:
+				faults = append(faults, fmt.Errorf("%s is at %d of %d in %s/%d", in.Name, at.At, end.Offset, end.Topic, end.Partition))
 			}
 		})
 	}

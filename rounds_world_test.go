@@ -85,13 +85,6 @@ func (w *world) feel(m mood, names ...string) {
 	}
 }
 
-// count is the number of calls so far.
-func (w *world) count() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.calls)
-}
-
 // ServeHTTP answers /{system}/v1/...
 func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
@@ -126,7 +119,6 @@ func (w *world) handle(system, route string, head http.Header, body []byte) (sta
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := call{at: time.Now(), system: system, key: head.Get("Idempotency-Key"), event: schemas.EventID(head.Get("Seam-Event-Id"))}
-	status = http.StatusOK
 	m, half := w.moods[system], w.rng.IntN(2) == 0
 	switch {
 	case m == down:
