@@ -75,7 +75,8 @@ type proc struct {
 	tally *tally
 
 	cmd   *exec.Cmd
-	ended chan error // what the life came to; one value, then closed
+	ended chan struct{} // closed when the life is over
+	err   error         // how it ended; to be read once ended is closed
 
 	mu   sync.Mutex
 	last []string // newest lines above Info
@@ -96,21 +97,21 @@ func (p *proc) start(ctx context.Context) error {
 	if err := p.cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
-	ready, ended, cmd := make(chan struct{}), make(chan error, 1), p.cmd
+	ready, ended := make(chan struct{}), make(chan struct{})
 	p.ended = ended
 	var reading sync.WaitGroup
 	reading.Go(func() { p.hear(stdout, func(line string) { once(line, "seam is ready", ready) }) })
 	reading.Go(func() { p.hear(stderr, p.note) })
 	go func() {
 		reading.Wait()
-		ended <- cmd.Wait()
+		p.err = p.cmd.Wait()
 		close(ended)
 	}()
 	select {
 	case <-ready:
 		return nil
-	case err := <-ended:
-		return fmt.Errorf("%s ended before it was ready (%w)\n%s", p.name, err, p.words())
+	case <-ended:
+		return fmt.Errorf("%s ended before it was ready (%w)\n%s", p.name, p.err, p.words())
 	case <-ctx.Done():
 		return fmt.Errorf("%s is not ready: %w\n%s", p.name, context.Cause(ctx), p.words())
 	}
@@ -172,7 +173,7 @@ func (p *proc) kill() error {
 	if err := p.cmd.Process.Kill(); err != nil {
 		return fmt.Errorf("kill %s, which ended by itself: %w\n%s", p.name, err, p.words())
 	}
-	_ = <-p.ended // killed, as it should be
+	<-p.ended
 	return nil
 }
 
@@ -182,9 +183,9 @@ func (p *proc) stop(ctx context.Context) error {
 		return fmt.Errorf("interrupt %s, which ended by itself: %w\n%s", p.name, err, p.words())
 	}
 	select {
-	case err := <-p.ended:
-		if err != nil {
-			return fmt.Errorf("%s ended badly: %w\n%s", p.name, err, p.words())
+	case <-p.ended:
+		if p.err != nil {
+			return fmt.Errorf("%s ended badly: %w\n%s", p.name, p.err, p.words())
 		}
 		return nil
 	case <-ctx.Done():
@@ -199,6 +200,6 @@ func (p *proc) thaw() error   { return p.cmd.Process.Signal(syscall.SIGCONT) }
 func (p *proc) end() {
 	if p.cmd != nil && p.cmd.Process != nil {
 		_ = p.cmd.Process.Kill() // it may have ended
-		_ = <-p.ended // it was told already, or is what the kill did
+		<-p.ended
 	}
 }
