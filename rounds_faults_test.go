@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,7 +39,7 @@ func (r *rounds) deal(n int) []fault {
 	for len(out) < n {
 		if len(r.deck) == 0 {
 			for _, f := range faults {
-				if f.broker && r.broker == nil {
+				if f.broker && r.broker == nil || !chosen(f.name) {
 					continue
 				}
 				r.deck = append(r.deck, f)
@@ -56,6 +58,12 @@ func (r *rounds) deal(n int) []fault {
 		out, r.deck = append(out, r.deck[0]), r.deck[1:]
 	}
 	return out
+}
+
+// chosen tells whether SEAM_ROUNDS_FAULTS, names with | between them, wants a fault; unset it wants all.
+func chosen(name string) bool {
+	names := os.Getenv("SEAM_ROUNDS_FAULTS")
+	return names == "" || slices.Contains(strings.Split(names, "|"), name)
 }
 
 // moment waits until a seeded number of outcomes of this round was told.

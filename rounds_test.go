@@ -190,6 +190,7 @@ func (r *rounds) round(n, of int) {
 		for _, p := range r.procs {
 			text += "\n" + p.words()
 		}
+		text += "\n" + r.transactions()
 		r.Fatalf("seed %d, round %d (%s): %v\n%s", r.seed, n, strings.Join(names, ", "), err, text)
 	}
 }
