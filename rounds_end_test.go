@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -69,8 +68,8 @@ func (r *rounds) verdict(e evidence) {
 			waiting[s.integration+" parked: "+string(s.reason)]++
 		}
 	}
-	r.Logf("seed %d: %d lives, %d posts taken in %d attempts, %d events, %d outcomes, %d engine restarts\n%v\neffects %v\n%v\nfaults that happened: %v",
-		r.seed, len(e.lives), len(e.posts), attempts, len(e.events), len(e.said), r.tally.of("engine restarts"), counts, made, waiting, r.happened)
+	r.Logf("seed %d: %d lives, %d posts taken in %d attempts, %d events, %d outcomes, %d engine restarts, %d transactions ended by hand\n%v\neffects %v\n%v\nfaults that happened: %v",
+		r.seed, len(e.lives), len(e.posts), attempts, len(e.events), len(e.said), r.tally.of("engine restarts"), r.tally.of("transactions ended by hand"), counts, made, waiting, r.happened)
 	for _, in := range r.topo.Integrations {
 		if made[in.Name] == 0 {
 			r.Errorf("%s did nothing: nothing was proved", in.Name)
@@ -120,45 +119,6 @@ func (r *rounds) replay(before evidence) {
 			r.Errorf("a replay said of %v in %s: %s", s.place, s.integration, s.kind)
 		}
 	}
-}
-
-// transactions tells what of the reconciliation and ledger topics readers of committed records cannot read yet, and why.
-func (r *rounds) transactions() string {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	adm := kadm.NewClient(r.kafka.Client(r))
-	topics := []string{r.topo.TopicName(topology.TopicReconciliation)}
-	for _, in := range r.topo.Integrations {
-		topics = append(topics, r.topo.Ledger(in.Name))
-	}
-	ends, err := adm.ListEndOffsets(ctx, topics...)
-	stable, err2 := adm.ListCommittedOffsets(ctx, topics...)
-	ongoing, err3 := adm.ListTransactions(ctx, nil, nil)
-	out := fmt.Sprintf("%v %v %v", err, err2, err3)
-	var held kadm.TopicsSet
-	ends.Each(func(e kadm.ListedOffset) {
-		if s, _ := stable.Lookup(e.Topic, e.Partition); s.Offset < e.Offset {
-			out += fmt.Sprintf("\n%s/%d ends at %d and is stable up to %d", e.Topic, e.Partition, e.Offset, s.Offset)
-			held.Add(e.Topic, e.Partition)
-		}
-	})
-	if held != nil {
-		producers, err := adm.DescribeProducers(ctx, held)
-		out += fmt.Sprintf("\n%v", err)
-		producers.EachProducer(func(p kadm.DescribedProducer) {
-			if p.CurrentTxnStartOffset >= 0 {
-				out += fmt.Sprintf("\nopen: %+v, %s old", p, time.Since(time.UnixMilli(p.LastTimestamp)))
-			}
-		})
-	}
-	for _, t := range ongoing {
-		if !strings.HasPrefix(t.State, "Complete") {
-			out += fmt.Sprintf("\n%+v", t)
-		}
-	}
-	r.books.mu.Lock()
-	defer r.books.mu.Unlock()
-	return out + fmt.Sprintf("\nread up to %v", r.books.position)
 }
 
 // timeline is all that is known of one subject, in its order.

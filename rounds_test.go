@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -156,6 +157,13 @@ func (r *rounds) round(n, of int) {
 	dealt := r.deal(max(1+rng.IntN(2), (len(faults)+of-1)/of))
 	ctx, cancel := context.WithTimeoutCause(r.ctx, roundLimit, fmt.Errorf("round %d is not over after %s", n, roundLimit))
 	defer cancel()
+	if slices.ContainsFunc(dealt, func(f fault) bool { return f.broker }) {
+		mending, stop := context.WithCancel(ctx)
+		var mender sync.WaitGroup
+		mender.Go(func() { r.mend(mending) })
+		defer mender.Wait()
+		defer stop()
+	}
 	var g errgroup.Group
 	g.Go(func() error { return r.shop.sendAll(ctx, t.posts) })
 	var names []string

@@ -135,7 +135,7 @@ start() {
     printf 'controller.quorum.voters=1@127.0.0.1:%s\nlog.dirs=%s/records\n' "$controller" "$SEAM_LOCAL"
     printf '%s\n' "$@"
   } >"$SEAM_LOCAL/server.properties"
-  java -Xmx128m -cp "$libs/*" kafka.tools.StorageTool format -t "$(head -c 16 /dev/urandom | basenc --base64url | cut -c1-22)" \
+  java -Xmx128m -cp "$libs/*" kafka.tools.StorageTool format --cluster-id="$(head -c 16 /dev/urandom | basenc --base64url | cut -c1-22)" \
     -c "$SEAM_LOCAL/server.properties" >"$SEAM_LOCAL/format.log" 2>&1 || { cat "$SEAM_LOCAL/format.log" >&2; die "Kafka's storage could not be formatted"; }
 
   spawn registry env QUARKUS_HTTP_HOST=127.0.0.1 QUARKUS_HTTP_PORT="$web" QUARKUS_MANAGEMENT_PORT="$manage" \
