@@ -304,6 +304,7 @@ func (e *engine) repeat(b *batch) {
 	var kept []pending
 	for _, r := range b.records {
 		if e.parts[r.part.tp] == r.part {
+			r.rec.Context = nil // of the attempt that has ended: kgo keeps the first, and fails a record whose context is done
 			kept = append(kept, r)
 		}
 	}

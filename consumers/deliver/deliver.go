@@ -36,6 +36,8 @@ type Request struct {
 	Partition int32
 	// TraceParent is the W3C context to send on; empty for none.
 	TraceParent string
+	// SendBy is when the request must have left: later its partition may be another's. Zero: no bound.
+	SendBy time.Time
 }
 
 // Result is what came of one attempt.

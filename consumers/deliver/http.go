@@ -40,7 +40,7 @@ type httpCall struct {
 func newHTTP(in *topology.Integration) (*httpKind, error) {
 	transport := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment, // many a company lets nothing out but by its proxy; loopback is never proxied
-		DialContext:         (&net.Dialer{Timeout: in.Timeout.D(), KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:         timed(&net.Dialer{Timeout: in.Timeout.D(), KeepAlive: 30 * time.Second}),
 		MaxIdleConnsPerHost: max(in.InFlight, 2), // the default of 2 would reopen a connection for most calls
 		IdleConnTimeout:     90 * time.Second,
 		TLSHandshakeTimeout: in.Timeout.D(),
@@ -85,7 +85,7 @@ func (k *httpKind) Deliver(ctx context.Context, r Request) Result {
 	// Without GetBody the transport cannot repeat a request behind our back.
 	req.GetBody = nil
 	req.Header = k.headers(call, r)
-	return k.do(req, r.Route)
+	return k.do(req, r)
 }
 
 // Probe asks the declared address.
@@ -106,7 +106,7 @@ func (k *httpKind) Probe(ctx context.Context, r Request) Result {
 		return Result{Class: Unmappable, Detail: err.Error()}
 	}
 	req.Header = k.headers(call, r)
-	res := k.do(req, r.Route)
+	res := k.do(req, r)
 	switch {
 	case res.Status >= 200 && res.Status < 300:
 		res.Class = AlreadyDone
@@ -157,9 +157,10 @@ func (k *httpKind) headers(c *httpCall, r Request) http.Header {
 }
 
 // do makes the call and classes what came of it.
-func (k *httpKind) do(req *http.Request, route *topology.Route) Result {
+func (k *httpKind) do(req *http.Request, r Request) Result {
+	route := r.Route
 	var sent atomic.Bool // from here on the downstream may have seen the request
-	trace := &httptrace.ClientTrace{WroteHeaderField: func(string, []string) { sent.Store(true) }, WroteHeaders: func() { sent.Store(true) }}
+	trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { bound(i.Conn, r.SendBy) }, WroteHeaderField: func(string, []string) { sent.Store(true) }, WroteHeaders: func() { sent.Store(true) }}
 	resp, err := k.client.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
 		return k.transportResult(err, sent.Load())

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -295,6 +296,29 @@ func TestClassesAreComplete(t *testing.T) {
 	for _, c := range []Class{Delivered, AlreadyDone, Rejected, Retry, Unknown, Credentials, Contract, Unmappable} {
 		if !slices.Contains(Classes, c) {
 			t.Errorf("%s is not in Classes", c)
+		}
+	}
+}
+
+// TestSendBy sends nothing of a request whose time to be sent is over, and all of the next one.
+func TestSendBy(t *testing.T) {
+	t.Parallel()
+	var came atomic.Int32
+	address := server(t, func(w http.ResponseWriter, _ *http.Request) { came.Add(1); w.WriteHeader(201) })
+	in := load(t, address, keyed)
+	s, r := set(t, in), request(t, in)
+	for _, tt := range []struct {
+		by   time.Time
+		want Class
+		came int32
+	}{
+		{time.Time{}, Delivered, 1},
+		{time.Now().Add(-time.Second), Unknown, 1}, // on the connection of the one before
+		{time.Now().Add(time.Minute), Delivered, 2},
+	} {
+		r.SendBy = tt.by
+		if res := s.Deliver(t.Context(), r); res.Class != tt.want || came.Load() != tt.came {
+			t.Errorf("by %v: %s (%s) and %d requests came, want %s and %d", tt.by, res.Class, res.Detail, came.Load(), tt.want, tt.came)
 		}
 	}
 }

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # A real Apache Kafka and a real schema registry on loopback, without containers.
 #
-#   eval "$(deploy/local/cluster.sh start)"    fetch what is missing, start both, wait until they answer
+#   eval "$(deploy/local/cluster.sh start)"    fetch what is missing, start both, wait until they answer; arguments after
+#                                              start (name=value) are added to the broker's server.properties
 #   go test ./...                              now against them
 #   deploy/local/cluster.sh stop               end exactly what start began ($SEAM_LOCAL), remove its files
+#   deploy/local/cluster.sh restart            kill the broker of $SEAM_LOCAL (SIGKILL), start it again, wait until it answers
+#   deploy/local/cluster.sh freeze             stop that broker where it stands (SIGSTOP); thaw lets it go on (SIGCONT)
 #   eval "$(deploy/local/cluster.sh fetch)"    only fetch: the tools of the interop tests, without a broker
 #
 # start prints on stdout what to export: SEAM_BROKERS, SEAM_REGISTRY and SEAM_LOCAL (the folder of this run), and as fetch
@@ -88,7 +91,7 @@ started_at() { awk '{sub(/^.*\) /, ""); print $20}' "/proc/$1/stat" 2>/dev/null;
 spawn() {
   local name=$1
   shift
-  setsid nohup "$@" >"$SEAM_LOCAL/$name.log" 2>&1 </dev/null &
+  setsid nohup "$@" >>"$SEAM_LOCAL/$name.log" 2>&1 </dev/null &
   printf '%s %s %s\n' "$!" "$(started_at "$!")" "$name" >>"$SEAM_LOCAL/pids"
 }
 
@@ -102,6 +105,15 @@ await() {
     ((SECONDS < deadline)) || { tail -n 40 "$SEAM_LOCAL/$name.log" >&2; die "$name did not answer within $wait_seconds s; the end of its log is above"; }
     sleep 0.3
   done
+}
+
+# spawn_kafka starts the broker on the records of $SEAM_LOCAL.
+spawn_kafka() { spawn kafka java -Xms256m -Xmx768m -XX:+UseSerialGC -cp "$(jars)/kafka/*" kafka.Kafka "$SEAM_LOCAL/server.properties"; }
+
+# await_kafka PORT: until the broker serves its metadata there.
+await_kafka() {
+  await kafka bash -c "exec 3<>/dev/tcp/127.0.0.1/$1"
+  await kafka kcat -b "127.0.0.1:$1" -L -m 2
 }
 
 start() {
@@ -121,17 +133,17 @@ start() {
     printf 'listeners=PLAINTEXT://127.0.0.1:%s,CONTROLLER://127.0.0.1:%s\n' "$broker" "$controller"
     printf 'advertised.listeners=PLAINTEXT://127.0.0.1:%s\n' "$broker"
     printf 'controller.quorum.voters=1@127.0.0.1:%s\nlog.dirs=%s/records\n' "$controller" "$SEAM_LOCAL"
+    printf '%s\n' "$@"
   } >"$SEAM_LOCAL/server.properties"
-  java -Xmx128m -cp "$libs/*" kafka.tools.StorageTool format -t "$(head -c 16 /dev/urandom | basenc --base64url | cut -c1-22)" \
+  java -Xmx128m -cp "$libs/*" kafka.tools.StorageTool format --cluster-id="$(head -c 16 /dev/urandom | basenc --base64url | cut -c1-22)" \
     -c "$SEAM_LOCAL/server.properties" >"$SEAM_LOCAL/format.log" 2>&1 || { cat "$SEAM_LOCAL/format.log" >&2; die "Kafka's storage could not be formatted"; }
 
   spawn registry env QUARKUS_HTTP_HOST=127.0.0.1 QUARKUS_HTTP_PORT="$web" QUARKUS_MANAGEMENT_PORT="$manage" \
     APICURIO_REST_DELETION_ARTIFACT_ENABLED=true APICURIO_REST_DELETION_ARTIFACT_VERSION_ENABLED=true \
     java -Xmx400m -XX:TieredStopAtLevel=1 -jar "$registry_jar"
-  spawn kafka java -Xms256m -Xmx768m -XX:+UseSerialGC -cp "$libs/*" kafka.Kafka "$SEAM_LOCAL/server.properties"
+  spawn_kafka
 
-  await kafka bash -c "exec 3<>/dev/tcp/127.0.0.1/$broker"
-  await kafka kcat -b "127.0.0.1:$broker" -L -m 2
+  await_kafka "$broker"
   say "Kafka answers at 127.0.0.1:$broker after $SECONDS s"
   await registry curl -fsS -m 2 "http://127.0.0.1:$web/apis/ccompat/v7/subjects"
   say "the registry answers at 127.0.0.1:$web after $SECONDS s"
@@ -141,9 +153,44 @@ start() {
   printf 'export SEAM_LOCAL=%q\n' "$SEAM_LOCAL"
 }
 
-stop() {
+# running dies unless SEAM_LOCAL is a run of this script.
+running() {
   [[ -n ${SEAM_LOCAL:-} ]] || die "SEAM_LOCAL is not set: which run? start prints it"
   [[ -d $SEAM_LOCAL && $SEAM_LOCAL == *seam-local.* ]] || die "$SEAM_LOCAL is no run of this script"
+}
+
+# signal_kafka SIGNAL: sends it to the broker that this run began, and to nobody else.
+signal_kafka() {
+  running
+  local pid born name
+  while read -r pid born name; do
+    [[ $name == kafka ]] || continue
+    [[ $(started_at "$pid") == "$born" ]] || die "the broker ($pid) has ended"
+    kill "-$1" "$pid"
+    return
+  done <"$SEAM_LOCAL/pids"
+  die "no broker was started in $SEAM_LOCAL"
+}
+
+freeze() { signal_kafka STOP; }
+thaw() { signal_kafka CONT; }
+
+restart() {
+  signal_kafka KILL
+  local pid born deadline=$((SECONDS + 20))
+  read -r pid born _ < <(grep ' kafka$' "$SEAM_LOCAL/pids")
+  while [[ $(started_at "$pid") == "$born" ]]; do
+    ((SECONDS < deadline)) || die "the broker ($pid) does not end"
+    sleep 0.05
+  done
+  sed -i '/ kafka$/d' "$SEAM_LOCAL/pids"
+  spawn_kafka
+  await_kafka "$(sed -n 's|^advertised.listeners=PLAINTEXT://127.0.0.1:||p' "$SEAM_LOCAL/server.properties")"
+  say "Kafka answers again after $SECONDS s"
+}
+
+stop() {
+  running
   local pid born name deadline=$((SECONDS + 20))
   touch "$SEAM_LOCAL/pids"
   while read -r pid born name; do
@@ -159,6 +206,6 @@ stop() {
 }
 
 case ${1:-} in
-  fetch | start | stop) "$1" ;;
-  *) sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+  fetch | start | stop | restart | freeze | thaw) "$@" ;;
+  *) sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// fault is one kind of thing that goes wrong while a round's traffic flows. It returns when it is over; happened tells
+// whether it met anybody.
+type fault struct {
+	name   string
+	share  int // how often it is dealt, among the others
+	broker bool
+	do     func(ctx context.Context, r *rounds, rng *rand.Rand) (happened bool, err error)
+}
+
+var faults = []fault{
+	{"kill -9, restart", 3, false, killed},
+	{"kill -9, taken over", 1, false, takenOver},
+	{"SIGSTOP, taken over", 1, false, frozen},
+	{"third process comes and goes", 2, false, third},
+	{"broker kill -9, restart", 1, true, brokerKilled},
+	{"broker SIGSTOP", 1, true, brokerFrozen},
+	{string(slow), 3, false, moody(slow)},
+	{string(down), 2, false, moody(down)},
+	{string(lying), 3, false, moody(lying)},
+	{string(busy), 2, false, moody(busy)},
+}
+
+// deal shuffles faults into an endless deck: every kind comes before any comes too often.
+func (r *rounds) deal(n int) []fault {
+	var out []fault
+	for len(out) < n {
+		if len(r.deck) == 0 {
+			for _, f := range faults {
+				if f.broker && r.broker == nil || !chosen(f.name) {
+					continue
+				}
+				r.deck = append(r.deck, f)
+			}
+			r.rng.Shuffle(len(r.deck), func(i, j int) { r.deck[i], r.deck[j] = r.deck[j], r.deck[i] })
+			if r.dealt { // the first time once each, then by share
+				for _, f := range r.deck {
+					for range f.share - 1 {
+						at := r.rng.IntN(len(r.deck))
+						r.deck = append(r.deck[:at:at], append([]fault{f}, r.deck[at:]...)...)
+					}
+				}
+			}
+			r.dealt = true
+		}
+		out, r.deck = append(out, r.deck[0]), r.deck[1:]
+	}
+	return out
+}
+
+// chosen tells whether SEAM_ROUNDS_FAULTS, names with | between them, wants a fault; unset it wants all.
+func chosen(name string) bool {
+	names := os.Getenv("SEAM_ROUNDS_FAULTS")
+	return names == "" || slices.Contains(strings.Split(names, "|"), name)
+}
+
+// moment waits until a seeded number of outcomes of this round was told.
+func (r *rounds) moment(ctx context.Context, rng *rand.Rand) error {
+	n := r.began + rng.IntN(600)
+	return r.tally.until(ctx, func() bool { return r.tally.of("outcome") >= n })
+}
+
+// victim is one of the two processes, and the other.
+func (r *rounds) victim(rng *rand.Rand) (p, other *proc) {
+	n := rng.IntN(2)
+	return r.procs[n], r.procs[1-n]
+}
+
+func killed(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
+	r.alone.Lock()
+	defer r.alone.Unlock()
+	p, _ := r.victim(rng)
+	if err := r.moment(ctx, rng); err != nil {
+		return false, err
+	}
+	if err := p.kill(); err != nil {
+		return false, err
+	}
+	return true, p.start(ctx)
+}
+
+func takenOver(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
+	r.alone.Lock()
+	defer r.alone.Unlock()
+	p, other := r.victim(rng)
+	if err := r.moment(ctx, rng); err != nil {
+		return false, err
+	}
+	before := r.restored(other)
+	if err := p.kill(); err != nil {
+		return false, err
+	}
+	err := r.takeover(ctx, other, before)
+	return err == nil, errors.Join(err, p.start(ctx))
+}
+
+func frozen(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
+	r.alone.Lock()
+	defer r.alone.Unlock()
+	p, other := r.victim(rng)
+	if err := r.moment(ctx, rng); err != nil {
+		return false, err
+	}
+	before := r.restored(other)
+	if err := p.freeze(); err != nil {
+		return false, err
+	}
+	err := r.takeover(ctx, other, before)
+	return err == nil, errors.Join(err, p.thaw())
+}
+
+// restored counts per integration the partitions that a process took over so far.
+func (r *rounds) restored(p *proc) map[string]int {
+	out := map[string]int{}
+	for _, in := range r.topo.Integrations {
+		out[in.Name] = r.tally.of("restored/" + p.name + "/" + in.Name)
+	}
+	return out
+}
+
+// takeover waits until a process has taken a partition over in every integration. A group that was in the middle of a
+// rebalance may have had nothing to take: a few seconds after the first are enough.
+func (r *rounds) takeover(ctx context.Context, by *proc, before map[string]int) error {
+	more := func(least int) func() bool {
+		return func() bool {
+			n := 0
+			for in, had := range before {
+				if r.tally.of("restored/"+by.name+"/"+in) > had {
+					n++
+				}
+			}
+			return n >= least
+		}
+	}
+	if err := r.tally.until(ctx, more(1)); err != nil {
+		return fmt.Errorf("%s took nothing over: %w", by.name, err)
+	}
+	r.tally.within(ctx, 5*time.Second, more(len(before)))
+	return nil
+}
+
+// third has another process join every group and leave it again.
+func third(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
+	if r.kafka.Fake != nil { // the embedded broker keeps a member for ever that died while it joined
+		r.alone.Lock()
+		defer r.alone.Unlock()
+	}
+	if err := r.moment(ctx, rng); err != nil {
+		return false, err
+	}
+	var names []string
+	for _, in := range r.topo.Integrations {
+		names = append(names, in.Name)
+	}
+	p := r.newProc("c", "--only", strings.Join(names, ","), "--listen", "127.0.0.1:0") // without a name of its own: it leaves when it ends
+	defer p.end()
+	restored, outcomes := r.tally.of("restored/c"), r.tally.of("outcome/c")+rng.IntN(60)
+	if err := p.start(ctx); err != nil {
+		return false, err
+	}
+	if err := r.tally.until(ctx, func() bool { return r.tally.of("restored/c") > restored }); err != nil {
+		return false, fmt.Errorf("the third process was given nothing: %w\n%s", err, p.words())
+	}
+	r.tally.within(ctx, 2*time.Second, func() bool { return r.tally.of("outcome/c") > outcomes })
+	return true, p.stop(ctx)
+}
+
+func brokerKilled(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
+	if err := r.moment(ctx, rng); err != nil {
+		return false, err
+	}
+	r.brokers.Lock()
+	defer r.brokers.Unlock()
+	err := r.broker.restart(ctx)
+	return err == nil, err
+}
+
+// brokerFrozen stops the broker until a source was refused for it, or for some seconds.
+func brokerFrozen(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
+	if err := r.moment(ctx, rng); err != nil {
+		return false, err
+	}
+	r.brokers.Lock()
+	defer r.brokers.Unlock()
+	refused := r.tally.of("refused")
+	if err := r.broker.freeze(ctx); err != nil {
+		return false, err
+	}
+	r.tally.within(ctx, time.Duration(2+rng.IntN(4))*time.Second, func() bool { return r.tally.of("refused") > refused+rng.IntN(40) })
+	return true, r.broker.thaw(ctx)
+}
+
+// moody puts some downstreams into a mood until a seeded number of calls has met it, or for some seconds.
+func moody(m mood) func(context.Context, *rounds, *rand.Rand) (bool, error) {
+	return func(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
+		names := append([]string{}, systems...)
+		rng.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+		names = names[:2+rng.IntN(len(names)-2)]
+		least := 5 + rng.IntN(60)
+		if err := r.moment(ctx, rng); err != nil {
+			return false, err
+		}
+		before := r.tally.of(string(m))
+		r.world.feel(m, names...)
+		defer r.world.feel("", names...)
+		met := func() int { return r.tally.of(string(m)) - before }
+		r.tally.within(ctx, 4*time.Second, func() bool { return met() >= least })
+		return met() > 0, nil
+	}
+}
