@@ -7,19 +7,29 @@
 //
 //	received ─▶ duplicate                                  (final)
 //	         ─▶ withheld | superseded | expired            (final, by rule)
+//	         ─▶ parked                                     (poison; it came early; an earlier one of the order is parked)
 //	         ─▶ intent ─▶ delivered | already_done         (final)
 //	                   ─▶ rejected ─▶ parked               (a "no" of the business waits for a person, or is final if so declared)
+//	                   ─▶ contract ─▶ parked               (an answer nobody declared: its effect is unknown)
 //	                   ─▶ retry ─▶ intent ... ─▶ parked    (time used up)
-//	                   ─▶ unknown ─▶ probe ─▶ delivered | retry
-//	                              ─▶ parked                (no key, no probe)
+//	                   ─▶ unknown ─▶ intent ...            (an upsert; a key that is still remembered)
+//	                              ─▶ probe ─▶ already_done | retry | unknown
+//	                              ─▶ parked                (no key, no probe, or the key is forgotten)
 //	parked   ─▶ intent ...                                 (what it needed came, or the one it stood behind is gone)
 //	         ─▶ superseded                                 (a cancelling event came first)
 //	         ─▶ released ─▶ intent ...                     (a person said: again)
 //	         ─▶ discarded                                  (final, a person said: never, with a reason)
 //
+// An intent is in the ledger before the call wherever a repetition would do harm, now (none, probe), once the key is forgotten
+// (key) or because a later event may make the call pointless (superseded_by): see durable. A worker that dies leaves it, and its
+// successor finds it as unknown. Few are intended at once, as after a crash each may be a person's to decide: see mayIntend.
+//
 // One goroutine, engine.loop, owns all state of an integration; calls, restores and commits run beside it and send back
 // what came of them. Why no GroupTransactSession: it commits everything polled, and an abort resumes at the polled head.
 // Why every transaction carries offsets with the generation captured before it was built: a member that lost its partition
 // is refused at that and only at that. Why an unknown end of a transaction stops the engine: the broker may have committed,
-// so memory can no longer be trusted, and a new engine restores what is true.
+// so memory can no longer be trusted, and a new engine restores what is true. Why net/http makes the calls, though fasthttp is
+// quicker: it ends a call with its context, notices connections that the other side closed before it sends
+// on them, tells what was written, and speaks HTTP/2 and through proxies; each of these decides whether an order waits for a
+// person.
 package consumers
