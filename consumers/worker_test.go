@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -310,5 +312,48 @@ func TestTwoWorkersShareAndHandOver(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%s has %d effects", ref, n)
 		}
+	}
+}
+
+// TestRestartBehindAStuckOrder: the group's offset stands at the stuck order, and what was settled behind it is read again
+// and not sent again.
+func TestRestartBehindAStuckOrder(t *testing.T) {
+	t.Parallel()
+	const others = 1000
+	b := newBench(t, strings.Replace(keyed, "give_up_after: 10s", "give_up_after: 1h", 1)+"breaker: {of: 10000}\n")
+	var sent sync.Map // event id to how often
+	b.down.answer = func(_ int, r *http.Request) (int, http.Header, bool) {
+		id := r.Header.Get("Seam-Event-Id")
+		n, _ := sent.LoadOrStore(id, new(atomic.Int64))
+		n.(*atomic.Int64).Add(1)
+		if id == "stuck" {
+			return 503, nil, false
+		}
+		return 200, nil, true
+	}
+	events := []*schemas.Event{event("stuck", schemas.OrderCreated, "S", 1)}
+	for i := range others {
+		events = append(events, event(fmt.Sprintf("e%d", i), schemas.OrderCreated, fmt.Sprintf("o%d", i), 1))
+	}
+	b.publishAll(events)
+	stop := b.start()
+	b.wait(others)
+	stop()
+	b.publish(event("last", schemas.OrderCreated, "z", 1))
+	b.start()
+	for _, o := range b.wait(others + 1) {
+		if o.EventID == "stuck" {
+			t.Errorf("%s is %s", o.EventID, o.Kind)
+		}
+	}
+	again := 0
+	sent.Range(func(id, n any) bool {
+		if n.(*atomic.Int64).Load() > 1 && id != "stuck" {
+			again++
+		}
+		return true
+	})
+	if again > 0 {
+		t.Errorf("%d of %d events were sent again", again, others)
 	}
 }
