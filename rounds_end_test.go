@@ -35,7 +35,8 @@ func (r *rounds) evidence() evidence {
 // verdict judges, and tells what there was to judge.
 func (r *rounds) verdict(e evidence) {
 	r.Helper()
-	found := judge(e)
+	court := newCourt(e)
+	found := court.judge()
 	for i, f := range found {
 		if i < 40 {
 			r.Errorf("seed %d: %s", r.seed, f)
@@ -60,16 +61,15 @@ func (r *rounds) verdict(e evidence) {
 	for _, p := range e.posts {
 		attempts += p.attempts
 	}
-	latest := newCourt(e).latest
 	waiting := map[string]int{}
-	for _, s := range latest {
+	for _, s := range court.latest {
 		counts["outcome "+string(s.kind)]++
 		if parked(s) {
 			waiting[s.integration+" parked: "+string(s.reason)]++
 		}
 	}
-	r.Logf("seed %d: %d lives, %d posts taken in %d attempts, %d events, %d outcomes, %d engine restarts, %d transactions ended by hand\n%v\neffects %v\n%v\nfaults that happened: %v",
-		r.seed, len(e.lives), len(e.posts), attempts, len(e.events), len(e.said), r.tally.of("engine restarts"), r.tally.of("transactions ended by hand"), counts, made, waiting, r.happened)
+	r.Logf("seed %d: %d lives, %d posts taken in %d attempts, %d events, %d outcomes, %d engine restarts, %d transactions ended by hand, %d states written again after a newer one\n%v\neffects %v\n%v\nfaults that happened: %v",
+		r.seed, len(e.lives), len(e.posts), attempts, len(e.events), len(e.said), r.tally.of("engine restarts"), r.tally.of("transactions ended by hand"), court.rewound, counts, made, waiting, r.happened)
 	for _, in := range r.topo.Integrations {
 		if made[in.Name] == 0 {
 			r.Errorf("%s did nothing: nothing was proved", in.Name)

@@ -15,22 +15,24 @@ import (
 // whether it met anybody.
 type fault struct {
 	name   string
-	share  int // how often it is dealt, among the others
-	broker bool
+	share  int  // how often it is dealt, among the others
+	broker bool // it needs a broker of the test's own
+	named  bool // it happens only where SEAM_ROUNDS_FAULTS names it
 	do     func(ctx context.Context, r *rounds, rng *rand.Rand) (happened bool, err error)
 }
 
 var faults = []fault{
-	{"kill -9, restart", 3, false, killed},
-	{"kill -9, taken over", 1, false, takenOver},
-	{"SIGSTOP, taken over", 1, false, frozen},
-	{"third process comes and goes", 2, false, third},
-	{"broker kill -9, restart", 1, true, brokerKilled},
-	{"broker SIGSTOP", 1, true, brokerFrozen},
-	{string(slow), 3, false, moody(slow)},
-	{string(down), 2, false, moody(down)},
-	{string(lying), 3, false, moody(lying)},
-	{string(busy), 2, false, moody(busy)},
+	{"kill -9, restart", 3, false, false, killed},
+	{"kill -9, taken over", 1, false, false, takenOver},
+	{"SIGSTOP, taken over", 1, false, false, frozen},
+	{"third process comes and goes", 2, false, false, third},
+	// Kafka 4.3.1 itself may lose the end of a transaction in this one: see rounds_hung_test.go.
+	{"broker kill -9, restart", 1, true, true, brokerKilled},
+	{"broker SIGSTOP", 1, true, false, brokerFrozen},
+	{string(slow), 3, false, false, moody(slow)},
+	{string(down), 2, false, false, moody(down)},
+	{string(lying), 3, false, false, moody(lying)},
+	{string(busy), 2, false, false, moody(busy)},
 }
 
 // deal shuffles faults into an endless deck: every kind comes before any comes too often.
@@ -39,7 +41,7 @@ func (r *rounds) deal(n int) []fault {
 	for len(out) < n {
 		if len(r.deck) == 0 {
 			for _, f := range faults {
-				if f.broker && r.broker == nil || !chosen(f.name) {
+				if f.broker && r.broker == nil || !f.chosen() {
 					continue
 				}
 				r.deck = append(r.deck, f)
@@ -60,10 +62,10 @@ func (r *rounds) deal(n int) []fault {
 	return out
 }
 
-// chosen tells whether SEAM_ROUNDS_FAULTS, names with | between them, wants a fault; unset it wants all.
-func chosen(name string) bool {
+// chosen tells whether SEAM_ROUNDS_FAULTS, names with | between them, wants the fault; unset it wants all that need no naming.
+func (f fault) chosen() bool {
 	names := os.Getenv("SEAM_ROUNDS_FAULTS")
-	return names == "" || slices.Contains(strings.Split(names, "|"), name)
+	return names == "" && !f.named || slices.Contains(strings.Split(names, "|"), f.name)
 }
 
 // moment waits until a seeded number of outcomes of this round was told.

@@ -11,12 +11,18 @@ import (
 	"github.com/binaryandbeyond/seam/topology"
 )
 
-// A broker that was killed can leave a transaction that nobody ends: Kafka 4.3.1's coordinator, as it comes back, notes an
-// abort as complete although the partitions never saw its marker, and readers of committed records wait for ever. What
-// helps is what an operator does with kafka-transactions.sh: the rounds do it too, and count it.
+// A broker that was killed can leave a transaction that nobody ends: Kafka 4.3.1's coordinator, as it comes back, notes it as
+// complete although the partitions never saw its marker, and readers of committed records wait for ever. What helps is what
+// an operator does with kafka-transactions.sh: the rounds do it too, and count it.
 
-// hung gives the transactions that are open in a partition, by where they begin, and of which the coordinator knows nothing.
-func (r *rounds) hung(ctx context.Context, adm *kadm.Client) (map[string]kadm.DescribedProducer, error) {
+// hanging is a transaction that is open in a partition and ended for its coordinator.
+type hanging struct {
+	kadm.DescribedProducer
+	verdict string // of the coordinator on the producer's newest transaction: CompleteCommit, CompleteAbort, Empty
+}
+
+// hung gives the transactions that hang, by where they begin.
+func (r *rounds) hung(ctx context.Context, adm *kadm.Client) (map[string]hanging, error) {
 	topics := []string{r.topo.TopicName(topology.TopicReconciliation), "__consumer_offsets"}
 	for _, in := range r.topo.Integrations {
 		topics = append(topics, r.topo.Ledger(in.Name), r.topo.Parked(in.Name))
@@ -35,25 +41,30 @@ func (r *rounds) hung(ctx context.Context, adm *kadm.Client) (map[string]kadm.De
 	if err != nil {
 		return nil, err
 	}
-	busy := map[int64]bool{}
-	for _, t := range known {
-		busy[t.ProducerID] = busy[t.ProducerID] || t.State == "Ongoing" || strings.HasPrefix(t.State, "Prepare")
+	if len(known) < 2*len(r.topo.Integrations) {
+		return nil, fmt.Errorf("the coordinator knows %d transactional ids: it is not up yet", len(known))
 	}
-	out := map[string]kadm.DescribedProducer{}
+	verdicts := map[int64]string{}
+	for _, t := range known {
+		verdicts[t.ProducerID] = t.State
+	}
+	out := map[string]hanging{}
 	producers.EachProducer(func(p kadm.DescribedProducer) {
-		if p.CurrentTxnStartOffset >= 0 && !busy[p.ProducerID] {
-			out[fmt.Sprintf("%s/%d/%d", p.Topic, p.Partition, p.CurrentTxnStartOffset)] = p
+		verdict := verdicts[p.ProducerID]
+		if p.CurrentTxnStartOffset >= 0 && verdict != "Ongoing" && !strings.HasPrefix(verdict, "Prepare") {
+			out[fmt.Sprintf("%s/%d/%d", p.Topic, p.Partition, p.CurrentTxnStartOffset)] = hanging{p, verdict}
 		}
 	})
 	return out, nil
 }
 
-// mend ends transactions that hang, seen so three seconds apart, until ctx ends.
+// mend aborts transactions that hang, seen so three times in six seconds, until ctx ends. The coordinator's verdict is on the
+// producer's newest transaction, which need not be this one: to commit by it would bring back what was done again since.
 func (r *rounds) mend(ctx context.Context) {
 	adm := kadm.NewClient(r.kafka.Client(r))
 	tick := time.NewTicker(3 * time.Second)
 	defer tick.Stop()
-	var before map[string]kadm.DescribedProducer
+	seen := map[string]int{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -65,16 +76,15 @@ func (r *rounds) mend(ctx context.Context) {
 			continue // the broker is away
 		}
 		for at, p := range now {
-			if _, still := before[at]; !still {
+			if seen[at]++; seen[at] < 3 {
 				continue
 			}
 			var where kadm.TopicsSet
 			where.Add(p.Topic, p.Partition)
 			_, err := adm.WriteTxnMarkers(ctx, kadm.TxnMarkers{ProducerID: p.ProducerID, ProducerEpoch: p.ProducerEpoch, CoordinatorEpoch: max(p.CoordinatorEpoch, 0), Topics: where})
-			r.Logf("a transaction hangs at %s, the coordinator knows nothing of it: ended by hand (%v)", at, err)
+			r.Logf("a transaction hangs at %s, and is %s for its coordinator: aborted by hand (%v)", at, p.verdict, err)
 			r.tally.add("transactions ended by hand")
 		}
-		before = now
 	}
 }
 

@@ -32,8 +32,9 @@ func (f finding) String() string { return f.rule + ": " + f.text }
 //	parked    an event waits for a person, and nothing that was done to the downstreams explains it
 //	effect    a downstream did more or less than the lives ask for, or nothing for what is called delivered
 //	order     an effect of an order came before one of an earlier event, or an older state after a newer
-func judge(e evidence) []finding {
-	c := newCourt(e)
+func judge(e evidence) []finding { return newCourt(e).judge() }
+
+func (c *court) judge() []finding {
 	for _, rule := range []func(){c.lost, c.outcomes, c.facts, c.parking, c.effects, c.delivered, c.ordered} {
 		rule()
 	}
@@ -54,6 +55,7 @@ type court struct {
 	byKey  map[string]int     // integration and key to effects
 
 	bySubject map[string][]call
+	rewound   int // states that were written again after a newer one
 }
 
 func newCourt(e evidence) *court {

@@ -92,14 +92,23 @@ func (c *court) of(subject string) []call {
 }
 
 // ordered: the effects of a subject come in the order of its events in Kafka, but for events that were parked meanwhile;
-// and no state is followed by an older one.
+// and no state is followed by an older one. What an event wrote once it may write again: after a crash the calls whose
+// outcomes were not committed are made again in their order, and for a moment a downstream that takes whole states has an
+// older one. That is counted; that the newest stands there in the end is effects's to say.
 func (c *court) ordered() {
 	for subject := range c.lives {
-		offsets, versions := map[string]int64{}, map[string]string{}
+		offsets, versions, wrote := map[string]int64{}, map[string]string{}, map[string]bool{}
 		for _, call := range c.of(subject) {
 			if !call.effect {
 				continue
 			}
+			if wrote[call.system+" "+string(call.event)] {
+				if isState(call.op) && c.version(call) < versions[call.system] {
+					c.rewound++
+				}
+				continue
+			}
+			wrote[call.system+" "+string(call.event)] = true
 			if version := c.version(call); isState(call.op) {
 				if version < versions[call.system] {
 					c.find("order", subject, "%s was given %s as of %s after %s", call.system, subject, version, versions[call.system])
