@@ -78,7 +78,7 @@ const (
 )
 
 // options is how the worker's client joins.
-func (c Config) options(lease *lease) []kgo.Opt {
+func (c Config) options() []kgo.Opt {
 	group := c.Topology.Group(c.Integration.Name)
 	id := group + "/" + c.Instance
 	opts := append(append([]kgo.Opt{}, c.Options...),
@@ -104,7 +104,6 @@ func (c Config) options(lease *lease) []kgo.Opt {
 		// The next level of zstd takes twice as long for little.
 		kgo.ProducerBatchCompression(kgo.ZstdCompression().WithLevel(1), kgo.NoCompression()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), // ledger and parked lie where their input lies
-		kgo.WithHooks(lease),
 	)
 	if c.Static {
 		opts = append(opts, kgo.InstanceID(c.Instance))

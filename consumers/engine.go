@@ -28,6 +28,7 @@ type engine struct {
 	ctx    context.Context // of the engine's goroutines; ended by cancel, not by shutdown, so that calls can finish
 	cancel context.CancelFunc
 	events chan any
+	joined chan struct{}  // told when partitions came: the lease begins with a heartbeat
 	work   sync.WaitGroup // goroutines that use the ledger's local store
 
 	parts       map[topicPartition]*partition
@@ -132,6 +133,7 @@ func newEngine(c Config, kinds deliver.Set) *engine {
 		lease:  &lease{session: c.Session},
 		log:    c.Logger.With("integration", c.Integration.Name),
 		events: make(chan any, 256),
+		joined: make(chan struct{}, 1),
 		parts:  map[topicPartition]*partition{},
 		gate:   newGate(c.Integration),
 		wake:   time.NewTimer(time.Hour),

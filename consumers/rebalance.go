@@ -54,6 +54,10 @@ func list(parts map[string][]int32) []topicPartition {
 
 func (e *engine) onAssigned(_ context.Context, _ *kgo.Client, parts map[string][]int32) {
 	e.send(evAssigned{list(parts)})
+	select {
+	case e.joined <- struct{}{}:
+	default:
+	}
 }
 
 // onRevoked lets the calls under way end and their outcomes be committed before the partitions go, within a bound: the

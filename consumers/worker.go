@@ -52,7 +52,7 @@ func run(ctx context.Context, c Config, kinds deliver.Set) {
 func runEngine(ctx context.Context, c Config, kinds deliver.Set) error {
 	e := newEngine(c, kinds)
 	defer e.cancel()
-	opts := append(c.options(e.lease),
+	opts := append(c.options(),
 		kgo.OnPartitionsAssigned(e.onAssigned), kgo.OnPartitionsRevoked(e.onRevoked), kgo.OnPartitionsLost(e.onLost))
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
@@ -67,6 +67,7 @@ func runEngine(ctx context.Context, c Config, kinds deliver.Set) error {
 	polled := make(chan struct{})
 	go func() { defer close(polled); e.poll() }()
 	e.work.Go(e.watch)
+	e.work.Go(e.keepLease)
 	err = e.loop(ctx)
 	// Closing leaves the group, which calls onRevoked: the loop has drained by then and answers no more. A static member does
 	// not leave: its successor takes over.
