@@ -60,6 +60,10 @@ func TestDecide(t *testing.T) {
 		{"the same fact is parked under another id", schemas.OrderCreated, paid(), func(_ *topology.Integration, f *Facts) {
 			f.Parked = []Waiting{{ID: "e0", BusinessID: "b1", Reason: schemas.ReasonUnknown}}
 		}, stop(schemas.Duplicate, schemas.ReasonSameBusiness)},
+		{"what is parked without a business identity is not the same fact", schemas.OrderCreated, paid(), func(_ *topology.Integration, f *Facts) {
+			f.Event.BusinessID = ""
+			f.Parked = []Waiting{{ID: "e0", Reason: schemas.ReasonNeeds}}
+		}, call},
 		{"unreadable bytes under the same id are not the event", schemas.OrderCreated, paid(), func(in *topology.Integration, f *Facts) {
 			in.Order = "pass"
 			f.Parked = []Waiting{{ID: "e1", BusinessID: "b1", Reason: schemas.ReasonPoison}}
@@ -67,6 +71,9 @@ func TestDecide(t *testing.T) {
 
 		{"not subscribed", schemas.FulfillmentShipped, paid(), nil, stop(schemas.Withheld, schemas.ReasonNotSubscribed)},
 		{"a type that only its owner tells", schemas.OrderCreated, paid(), func(_ *topology.Integration, f *Facts) { f.Event.System = "erp" }, stop(schemas.Withheld, schemas.ReasonNotOwner)},
+		{"a type that only its owner tells, with a field of the speaker's", schemas.OrderCreated, paid(), func(in *topology.Integration, f *Facts) {
+			in.System, f.Event.System, f.Event.Order.FulfillmentStatus = "erp", "warehouse", "fulfilled"
+		}, stop(schemas.Withheld, schemas.ReasonNotOwner)},
 		{"a state of which nothing is the speaker's", schemas.OrderUpdated, paid(), func(_ *topology.Integration, f *Facts) { f.Event.System = "erp" }, stop(schemas.Withheld, schemas.ReasonNotOwner)},
 		{"a state of which all is the downstream's own", schemas.OrderUpdated, paid(), func(_ *topology.Integration, f *Facts) {
 			f.Event.System, f.Event.Order = "warehouse", &schemas.Order{FulfillmentStatus: "fulfilled"}
