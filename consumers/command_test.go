@@ -17,8 +17,14 @@ import (
 // decide writes a person's decision about an event of an order.
 func (b *bench) decide(kind schemas.CommandKind, order, event string) {
 	b.Helper()
+	b.decideFor("down", kind, order, event)
+}
+
+// decideFor writes a decision about an event in any integration.
+func (b *bench) decideFor(integration string, kind schemas.CommandKind, order, event string) {
+	b.Helper()
 	topic := b.topo.TopicName(topology.TopicCommands)
-	c := &schemas.Command{ID: string(kind) + event, Kind: kind, Integration: "down", Topic: schemas.TopicOrders, Key: order, EventID: schemas.EventID(event), Who: "ann", Why: "looked", At: noon}
+	c := &schemas.Command{ID: string(kind) + event, Kind: kind, Integration: integration, Topic: schemas.TopicOrders, Key: order, EventID: schemas.EventID(event), Who: "ann", Why: "looked", At: noon}
 	value, err := b.serde.EncodeCommand(b.Context(), topic+"-value", c)
 	if err != nil {
 		b.Fatal(err)

@@ -77,6 +77,22 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
+// TestBackoffIsDrawn from all of the time under its ceiling, which doubles: many that failed at once do not come back at once.
+func TestBackoffIsDrawn(t *testing.T) {
+	t.Parallel()
+	r := topology.Retry{Initial: topology.Duration(time.Second), Max: topology.Duration(time.Minute)}
+	for tries, ceiling := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 4: 8 * time.Second, 20: time.Minute} {
+		least, most := ceiling, time.Duration(0)
+		for range 1000 { // that none falls into a tenth of the range has a chance of 1 in 10^45
+			d := backoff(r, tries)
+			least, most = min(least, d), max(most, d)
+		}
+		if least > ceiling/10 || most < ceiling*9/10 || most > ceiling {
+			t.Errorf("after %d attempts from %s to %s, want 0s to %s", tries, least, most, ceiling)
+		}
+	}
+}
+
 func TestAttemptsKeepTheFirstAndTheLatest(t *testing.T) {
 	t.Parallel()
 	it := &item{}
@@ -85,6 +101,21 @@ func TestAttemptsKeepTheFirstAndTheLatest(t *testing.T) {
 	}
 	if n := len(it.attempts); n != maxAttempts || it.attempts[0].Status != 0 || it.attempts[1].Status != 31 || it.attempts[n-1].Status != 49 {
 		t.Errorf("%d attempts: %v", n, it.attempts)
+	}
+}
+
+// TestUncertainSince: a key is forgotten so long after the first call that may have had an effect, however many followed.
+func TestUncertainSince(t *testing.T) {
+	t.Parallel()
+	first := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	it := &item{unknown: true}
+	it.uncertain(first)
+	it.uncertain(first.Add(time.Hour))
+	e := &engine{in: &topology.Integration{Name: "down", Idempotency: topology.Idempotency{Key: "K", Remembers: topology.Duration(24 * time.Hour)}}}
+	for age, want := range map[time.Duration]bool{24*time.Hour - 1: true, 24 * time.Hour: false} {
+		if why := e.unrepeatable(it, first.Add(age)); (why == "") != want {
+			t.Errorf("%s after the first call: repeatable %v (%s), want %v", age, !want, why, want)
+		}
 	}
 }
 

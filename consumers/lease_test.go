@@ -96,6 +96,22 @@ func TestCutOffWorkerStartsNoCall(t *testing.T) {
 	})
 }
 
+// TestCutCallsSpareWhatComesAfter: the session may have outlived the silence, and then the partition's next calls are its own.
+func TestCutCallsSpareWhatComesAfter(t *testing.T) {
+	t.Parallel()
+	calls, cancel := context.WithCancel(t.Context())
+	p := &partition{ctx: calls, cancel: cancel, calls: 1}
+	e := &engine{Config: Config{Session: 12 * time.Second}, ctx: t.Context(), lease: &lease{session: 12 * time.Second}, parts: map[topicPartition]*partition{{"orders", 0}: p}}
+	e.cutCalls()
+	if calls.Err() == nil {
+		t.Error("a call goes on after the session")
+	}
+	if err := p.ctx.Err(); err != nil {
+		t.Errorf("the next call is cut before it is made: %v", err)
+	}
+	p.cancel()
+}
+
 // TestCutOffWorkerEndsItsCalls: a call that takes long is not let go on beside the successor's.
 func TestCutOffWorkerEndsItsCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -141,7 +141,12 @@ func TestDecide(t *testing.T) {
 		{"everything was refunded", schemas.OrderCreated, paid(), full, stop(schemas.Superseded, schemas.ReasonCancelled)},
 		{"a cancelled order needs no payment any more", schemas.OrderCreated, &schemas.LedgerEntry{Seen: []schemas.EventType{schemas.OrderCancelled}}, nil, stop(schemas.Superseded, schemas.ReasonCancelled)},
 
+		{"what comes itself does not supersede itself", schemas.OrderCreated, paid(schemas.OrderCreated), func(in *topology.Integration, _ *Facts) {
+			in.Deliver[0].SupersededBy = []schemas.EventType{schemas.OrderCreated}
+		}, call},
+
 		{"not paid", schemas.OrderCreated, &schemas.LedgerEntry{}, nil, hold(schemas.ReasonNeeds)},
+		{"not paid, and a person wants it all the same", schemas.OrderCreated, &schemas.LedgerEntry{}, func(_ *topology.Integration, f *Facts) { f.Released = true }, call},
 		{"an earlier event is parked", schemas.OrderCreated, paid(), func(_ *topology.Integration, f *Facts) {
 			f.Parked = []Waiting{{ID: "e0", Reason: schemas.ReasonUnknown}}
 		}, hold(schemas.ReasonBehind)},
