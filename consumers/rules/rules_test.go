@@ -124,6 +124,13 @@ func TestDecide(t *testing.T) {
 		{"an older state while a call is open", schemas.OrderUpdated, paid(), func(_ *topology.Integration, f *Facts) {
 			f.Entry.Operations = []schemas.Operation{op("amend", schemas.OpIntent, ""), op("amend", schemas.OpDone, "6")}
 		}, stop(schemas.Superseded, schemas.ReasonStale)},
+		{"an older state than one that was taken back", schemas.OrderUpdated, paid(), func(_ *topology.Integration, f *Facts) {
+			f.Entry.Operations = []schemas.Operation{op("amend", schemas.OpUndone, "6")}
+		}, call},
+		{"an older fact is a fact of its own", schemas.PaymentCaptured, paid(), func(in *topology.Integration, f *Facts) {
+			in.Deliver[2].On = []schemas.EventType{schemas.PaymentCaptured}
+			f.Entry.Operations = []schemas.Operation{op("amend", schemas.OpDone, "6")}
+		}, call},
 		{"the same version again is sent", schemas.OrderUpdated, paid(), func(_ *topology.Integration, f *Facts) {
 			f.Entry.Operations = []schemas.Operation{op("amend", schemas.OpDone, "5")}
 		}, call},
