@@ -12,6 +12,7 @@ import (
 
 	"github.com/binaryandbeyond/seam/consumers"
 	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology/topologytest"
 )
 
 // TestTimeIsUsedUp: what could not be delivered within give_up_after waits for a person, who is told whether an effect may be
@@ -154,5 +155,94 @@ func TestWhatAProbeDoesNotFindWasNotMade(t *testing.T) {
 	}
 	if len(b.down.effects) != 0 {
 		t.Errorf("effects %v of a cancelled order", b.down.effects)
+	}
+}
+
+// TestRepetitionsHaveABudget: when everything fails, hundreds of orders do not repeat their calls as fast as they could.
+func TestRepetitionsHaveABudget(t *testing.T) {
+	t.Parallel()
+	const orders, kept = 40, 100 // as many repetitions are saved up
+	b := newBench(t, strings.Replace(keyed, "{key: Idempotency-Key, remembers: 24h}", "{upsert: true}", 1)+"breaker: {failures: 100%, of: 10000}\n")
+	times := make(chan time.Time, 10_000)
+	b.down.answer = func(int, *http.Request) (int, http.Header, bool) {
+		times <- time.Now()
+		return 503, nil, false
+	}
+	var events []*schemas.Event
+	for i := range orders {
+		events = append(events, event(fmt.Sprint("e", i), schemas.OrderCreated, fmt.Sprint("o", i), 1))
+	}
+	b.publishAll(events)
+	b.start()
+	for range orders + kept + 20 { // and what came in while those were made
+		<-times
+	}
+	start := <-times
+	for range 10 {
+		<-times
+	}
+	if took := time.Since(start); took < 800*time.Millisecond {
+		t.Errorf("ten repetitions in %s, want ten a second", took)
+	}
+}
+
+// TestAtMostInFlightCalls are out at once.
+func TestAtMostInFlightCalls(t *testing.T) {
+	t.Parallel()
+	const orders, limit = 30, 3
+	b := newBench(t, strings.Replace(keyed, "{key: Idempotency-Key, remembers: 24h}", "{upsert: true}", 1)+"in_flight: 3\n")
+	var out, most atomic.Int64
+	b.down.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := out.Add(1)
+		for was := most.Load(); n > was && !most.CompareAndSwap(was, n); was = most.Load() {
+		}
+		<-time.After(5 * time.Millisecond)
+		out.Add(-1)
+		b.down.handle(w, r)
+	})
+	var events []*schemas.Event
+	for i := range orders {
+		events = append(events, event(fmt.Sprint("e", i), schemas.OrderCreated, fmt.Sprint("o", i), 1))
+	}
+	b.publishAll(events)
+	b.start()
+	b.wait(orders)
+	if n := most.Load(); n < 2 || n > limit {
+		t.Errorf("%d calls were out at once, want up to %d", n, limit)
+	}
+}
+
+// TestWhatComesAfterAPauseIsCommittedAtOnce and waits for no tick.
+func TestWhatComesAfterAPauseIsCommittedAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, strings.Replace(keyed, "{key: Idempotency-Key, remembers: 24h}", "{upsert: true}", 1))
+	b.start(func(c *consumers.Config) { c.Tick = time.Hour })
+	b.publish(event("a1", schemas.OrderCreated, "A", 1))
+	b.wait(1)
+}
+
+// TestOrdersThatWaitHoldNobody: more orders wait to be called again than may be intended at once, and another is called.
+func TestOrdersThatWaitHoldNobody(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, keyed+"in_flight: 2\nbreaker: {failures: 100%, of: 1000}\n")
+	b.down.answer = func(_ int, r *http.Request) (int, http.Header, bool) {
+		if r.Header.Get("Seam-Event-Id") == "z1" {
+			return 200, nil, true
+		}
+		return 429, http.Header{"Retry-After": {"3600"}}, false
+	}
+	b.start()
+	for i := range 5 {
+		b.publish(event(fmt.Sprint("e", i), schemas.OrderCreated, fmt.Sprint("o", i), 1))
+	}
+	topologytest.Eventually(t, "each was called once", func() error {
+		if n := b.down.count(); n < 5 {
+			return fmt.Errorf("%d calls", n)
+		}
+		return nil
+	})
+	b.publish(event("z1", schemas.OrderCreated, "Z", 1))
+	if diff := cmp.Diff([]string{"z1=delivered"}, kinds(b.wait(1))); diff != "" {
+		t.Error(diff)
 	}
 }
