@@ -206,6 +206,27 @@ func TestStoreForgetsOnlyWhatTheShelfHas(t *testing.T) {
 	}
 }
 
+// TestStoreKeepsWhatTheShelfLacks through as many turns as its transaction takes, and no longer.
+func TestStoreKeepsWhatTheShelfLacks(t *testing.T) {
+	t.Parallel()
+	s := NewStore(schemas.TopicOrders, "id")
+	s.decode = texts
+	s.Shelved(1)
+	s.Put(&schemas.LedgerEntry{TopicID: "id", Key: "late", Settled: 9}, 2)
+	others := func() {
+		for i := range 3 * live {
+			s.Put(&schemas.LedgerEntry{TopicID: "id", Key: fmt.Sprint(i), Settled: 1}, 1)
+		}
+	}
+	if others(); s.Entry("late").Settled != 9 {
+		t.Errorf("settled up to %d, want 9: an order is unknown until its transaction ends", s.Entry("late").Settled)
+	}
+	s.Shelved(2)
+	if others(); s.young["late"] != nil || s.old["late"] != nil {
+		t.Error("it stays in memory for ever")
+	}
+}
+
 // TestStoreNeverGuesses: an entry that cannot be read is a fault, not an unknown order.
 func TestStoreNeverGuesses(t *testing.T) {
 	t.Parallel()
