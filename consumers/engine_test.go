@@ -88,26 +88,28 @@ func TestDropLeavesWhatWasLostOut(t *testing.T) {
 	}
 }
 
-// TestVoidCommitsNothing: a drain took too long, and the group may have given the partition away.
-func TestVoidCommitsNothing(t *testing.T) {
+// TestMayCommit: one transaction at a time, none with nothing in it, and none by an engine whose word no longer counts.
+func TestMayCommit(t *testing.T) {
 	t.Parallel()
-	e := &engine{Config: Config{}.withDefaults(), batch: newBatch(1), cl: unreachable(t)}
-	e.batch.offsets = true
-	e.void.Store(true)
-	if e.commit(); e.committing != nil || e.batch.seq != 1 {
-		t.Error("a transaction was begun")
+	for name, tt := range map[string]struct {
+		change func(*engine)
+		want   bool
+	}{
+		"something to carry":          {func(*engine) {}, true},
+		"nothing to carry":            {func(e *engine) { e.batch = newBatch(1) }, false},
+		"one is under way":            {func(e *engine) { e.committing = newBatch(0) }, false},
+		"an outcome was lost":         {func(e *engine) { e.broken = errCut }, false},
+		"a drain took too long":       {func(e *engine) { e.void.Store(true) }, false},
+		"the last was just aborted":   {func(e *engine) { e.commitAfter = e.Now().Add(time.Hour) }, false},
+		"the last was aborted before": {func(e *engine) { e.commitAfter = e.Now() }, true},
+	} {
+		e := &engine{Config: Config{Now: func() time.Time { return monday }}, batch: newBatch(1)}
+		e.batch.offsets = true
+		tt.change(e)
+		if got := e.mayCommit(); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
 	}
-}
-
-// unreachable is a client that reaches nobody.
-func unreachable(t *testing.T) *kgo.Client {
-	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers("127.0.0.1:1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
-	return cl
 }
 
 // TestNothingIsReceivedForARevokedPartition: its records were fetched before, and are the next owner's.
