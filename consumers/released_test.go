@@ -19,9 +19,15 @@ import (
 // leftReleased is an event that a person had released when the worker died: parked, and the decision taken in.
 func (b *bench) leftReleased(ev *schemas.Event) {
 	b.Helper()
+	b.leftParked(ev, schemas.ParkedRecord{Reason: schemas.ReasonReleased, Released: "by ann: looked"})
+}
+
+// leftParked is an event that was parked when the worker died; why says for what.
+func (b *bench) leftParked(ev *schemas.Event, why schemas.ParkedRecord) {
+	b.Helper()
 	read := b.record(ev)
 	w := &schemas.ParkedRecord{Integration: "down", EventID: ev.ID, EventType: ev.Type, Key: ev.Subject, Topic: schemas.TopicOrders, Partition: b.partition(ev.Subject), Headers: map[string]string{},
-		Value: read.Value, Reason: schemas.ReasonReleased, Released: "by ann: looked", Since: time.Now(), Command: 0}
+		Value: read.Value, Reason: why.Reason, Released: why.Released, Needs: why.Needs, Since: time.Now()}
 	for _, h := range read.Headers {
 		w.Headers[h.Key] = string(h.Value)
 	}
@@ -62,6 +68,18 @@ func TestReleasedByADeadWorker(t *testing.T) {
 				t.Errorf("%d calls, want %d", n, tt.calls)
 			}
 		})
+	}
+}
+
+// TestWhatCameWhileNobodyRan: the event that a parked one waits for is in the ledger when the partition is taken over.
+func TestWhatCameWhileNobodyRan(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, warehouse)
+	b.left("A", "a2", "other") // an order that is paid
+	b.leftParked(event("a1", schemas.OrderCreated, "A", 1), schemas.ParkedRecord{Reason: schemas.ReasonNeeds, Needs: []schemas.EventType{schemas.PaymentCaptured}})
+	b.start()
+	if diff := cmp.Diff([]string{"a1=delivered"}, kinds(b.wait(1))); diff != "" {
+		t.Error(diff)
 	}
 }
 
