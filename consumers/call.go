@@ -206,6 +206,7 @@ func (e *engine) result(ev evResult) {
 	case deliver.Retry:
 		if ev.probe {
 			it.unknown, it.called, it.calledAt = false, false, time.Time{} // asked: it is not there
+			it.decision = nil                                              // it was made of a call that may have had its effect
 		}
 		e.again(ln, it, res)
 	}

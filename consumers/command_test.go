@@ -6,10 +6,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/binaryandbeyond/seam/consumers"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -17,8 +19,14 @@ import (
 // decide writes a person's decision about an event of an order.
 func (b *bench) decide(kind schemas.CommandKind, order, event string) {
 	b.Helper()
+	b.decideFor("down", kind, order, event)
+}
+
+// decideFor writes a decision about an event in any integration.
+func (b *bench) decideFor(integration string, kind schemas.CommandKind, order, event string) {
+	b.Helper()
 	topic := b.topo.TopicName(topology.TopicCommands)
-	c := &schemas.Command{ID: string(kind) + event, Kind: kind, Integration: "down", Topic: schemas.TopicOrders, Key: order, EventID: schemas.EventID(event), Who: "ann", Why: "looked", At: noon}
+	c := &schemas.Command{ID: string(kind) + event, Kind: kind, Integration: integration, Topic: schemas.TopicOrders, Key: order, EventID: schemas.EventID(event), Who: "ann", Why: "looked", At: noon}
 	value, err := b.serde.EncodeCommand(b.Context(), topic+"-value", c)
 	if err != nil {
 		b.Fatal(err)
@@ -159,26 +167,40 @@ func TestRedriveByAnotherTool(t *testing.T) {
 // neither is done again.
 func TestReleaseBeforeAnEventThatStandsInLine(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, keyed+"order: pass\nbreaker: {open: 100ms}\n")
+	b := newBench(t, keyed+"order: pass\nbreaker: {open: 1h}\n")
 	var well atomic.Bool
-	refused := make(chan struct{}, 100)
-	b.down.answer = func(n int, r *http.Request) (int, http.Header, bool) {
+	b.down.answer = func(n int, _ *http.Request) (int, http.Header, bool) {
 		switch {
 		case n == 1:
 			return 299, nil, false // a1 waits for a person
 		case !well.Load():
-			refused <- struct{}{}
 			return 401, nil, false // a2 stands in line until the key works
 		}
 		return 200, nil, true
 	}
-	b.start()
+	shut := make(chan struct{}, 1)
+	b.start(func(c *consumers.Config) {
+		c.Now = func() time.Time {
+			if well.Load() {
+				return time.Now().Add(time.Hour) // the gate tries again
+			}
+			return time.Now()
+		}
+		c.Report = func(st *schemas.WorkerStatus) {
+			if st.Circuit == "open" && st.InFlight == 0 {
+				select {
+				case shut <- struct{}{}:
+				default:
+				}
+			}
+		}
+	})
 	b.publish(event("a1", schemas.OrderCreated, "A", 1))
 	b.wait(1)
 	b.publish(event("a2", schemas.OrderUpdated, "A", 2))
-	<-refused
+	<-shut
 	b.decide(schemas.Release, "A", "a1")
-	b.outcomes("a1 is released", func(seen []*schemas.Outcome) bool { return len(seen) > 1 && seen[1].Reason == schemas.ReasonReleased })
+	b.wait(2)
 	well.Store(true)
 	b.wait(4)
 	b.publish(event("a1", schemas.OrderCreated, "A", 1), event("a2", schemas.OrderUpdated, "A", 2))

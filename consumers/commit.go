@@ -79,7 +79,7 @@ func (b *batch) drop(p *partition) {
 // commit starts the transaction of everything settled, unless one is under way. The member and generation are captured
 // first: whoever loses a partition from here on is refused by them.
 func (e *engine) commit() {
-	if e.committing != nil || e.batch.empty() || e.broken != nil || e.void.Load() || e.Now().Before(e.commitAfter) {
+	if !e.mayCommit() {
 		return
 	}
 	member, generation := e.cl.GroupMetadata()
@@ -106,6 +106,11 @@ func (e *engine) commit() {
 		}
 		e.send(evCommit{err, fatal})
 	})
+}
+
+// mayCommit tells whether a transaction may begin now, and has anything to carry.
+func (e *engine) mayCommit() bool {
+	return e.committing == nil && !e.batch.empty() && e.broken == nil && !e.void.Load() && !e.Now().Before(e.commitAfter)
 }
 
 // shelve takes the ledger's part of a committed batch into the local stores.

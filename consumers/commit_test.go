@@ -1,6 +1,8 @@
 package consumers
 
 import (
+	"errors"
+	"log/slog"
 	"math"
 	"testing"
 	"time"
@@ -8,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -23,6 +26,7 @@ func TestRepeatLeavesOutWhatWasLost(t *testing.T) {
 	e.batch.add(stays, rec("third"))
 	e.batch.dirty[dirtyKey{back, "A"}] = &lane{part: again, key: "A"}
 	aborted := newBatch(1)
+	aborted.offsets = true
 	aborted.add(stays, rec("first"))
 	aborted.add(lost, rec("lost"))
 	aborted.add(stays, rec("second"))
@@ -37,11 +41,49 @@ func TestRepeatLeavesOutWhatWasLost(t *testing.T) {
 	if diff := cmp.Diff([]string{"first", "second", "third"}, got); diff != "" {
 		t.Error(diff)
 	}
+	if !e.batch.offsets {
+		t.Error("an offset that moved without a record is not committed")
+	}
 	if ln := e.batch.dirty[dirtyKey{back, "A"}]; ln.part != again {
 		t.Error("the lost life's lane has taken the place of the new one's")
 	}
 	if e.batch.dirty[dirtyKey{kept, "B"}] != old || old.commit != 2 {
 		t.Errorf("the kept lane waits for batch %d, want 2", old.commit)
+	}
+}
+
+// TestAbortsInARowEndTheEngine: a new client may fare better; a transaction that was committed makes the others history.
+func TestAbortsInARowEndTheEngine(t *testing.T) {
+	t.Parallel()
+	e := &engine{Config: Config{}.withDefaults(), log: slog.New(slog.DiscardHandler), parts: map[topicPartition]*partition{}, batch: newBatch(2)}
+	abort := func() error { e.committing = newBatch(1); return e.onCommit(evCommit{err: errCut}) }
+	for range maxAborts - 1 {
+		if err := abort(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.committing = newBatch(1)
+	if err := e.onCommit(evCommit{}); err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= maxAborts; n++ {
+		if err := abort(); errors.Is(err, errCut) != (n == maxAborts) {
+			t.Fatalf("after %d in a row: %v", n, err)
+		}
+	}
+}
+
+// A restore that ends after its partition went, or went and came again, starts nothing.
+func TestRestoredTooLate(t *testing.T) {
+	t.Parallel()
+	tp := topicPartition{"orders", 0}
+	e := &engine{Config: Config{}.withDefaults(), in: &topology.Integration{Name: "down"}, log: slog.New(slog.DiscardHandler), parts: map[topicPartition]*partition{}}
+	gone, leaving := &partition{tp: tp, offsets: newOffsets()}, &partition{tp: topicPartition{"orders", 1}, offsets: newOffsets(), revoked: &drain{}}
+	e.parts[tp], e.parts[leaving.tp] = &partition{tp: tp}, leaving
+	for _, p := range []*partition{gone, leaving} {
+		if err := e.restored(evRestored{p, ledger.NewStore("orders", "id"), nil}); err != nil || p.store != nil {
+			t.Errorf("%v: started %v, %v", p.tp, p.store != nil, err)
+		}
 	}
 }
 
@@ -77,6 +119,22 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
+// TestBackoffIsDrawn from all of the time under its ceiling, which doubles: many that failed at once do not come back at once.
+func TestBackoffIsDrawn(t *testing.T) {
+	t.Parallel()
+	r := topology.Retry{Initial: topology.Duration(time.Second), Max: topology.Duration(time.Minute)}
+	for tries, ceiling := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 4: 8 * time.Second, 20: time.Minute} {
+		least, most := ceiling, time.Duration(0)
+		for range 1000 { // that none falls into a tenth of the range has a chance of 1 in 10^45
+			d := backoff(r, tries)
+			least, most = min(least, d), max(most, d)
+		}
+		if least > ceiling/10 || most < ceiling*9/10 || most > ceiling {
+			t.Errorf("after %d attempts from %s to %s, want 0s to %s", tries, least, most, ceiling)
+		}
+	}
+}
+
 func TestAttemptsKeepTheFirstAndTheLatest(t *testing.T) {
 	t.Parallel()
 	it := &item{}
@@ -85,6 +143,21 @@ func TestAttemptsKeepTheFirstAndTheLatest(t *testing.T) {
 	}
 	if n := len(it.attempts); n != maxAttempts || it.attempts[0].Status != 0 || it.attempts[1].Status != 31 || it.attempts[n-1].Status != 49 {
 		t.Errorf("%d attempts: %v", n, it.attempts)
+	}
+}
+
+// TestUncertainSince: a key is forgotten so long after the first call that may have had an effect, however many followed.
+func TestUncertainSince(t *testing.T) {
+	t.Parallel()
+	first := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	it := &item{unknown: true}
+	it.uncertain(first)
+	it.uncertain(first.Add(time.Hour))
+	e := &engine{in: &topology.Integration{Name: "down", Idempotency: topology.Idempotency{Key: "K", Remembers: topology.Duration(24 * time.Hour)}}}
+	for age, want := range map[time.Duration]bool{24*time.Hour - 1: true, 24 * time.Hour: false} {
+		if why := e.unrepeatable(it, first.Add(age)); (why == "") != want {
+			t.Errorf("%s after the first call: repeatable %v (%s), want %v", age, !want, why, want)
+		}
 	}
 }
 

@@ -96,6 +96,49 @@ func TestCutOffWorkerStartsNoCall(t *testing.T) {
 	})
 }
 
+// TestLease lasts three quarters of a session from when a heartbeat was sent that was answered, and nothing else extends it.
+func TestLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			name string
+			key  int16
+			e2e  kgo.BrokerE2E
+			want time.Duration // 0: none
+		}{
+			{"a heartbeat", keyHeartbeat, kgo.BrokerE2E{TimeToWrite: time.Second, ReadWait: time.Second}, 7 * time.Second},
+			{"a heartbeat that was not sent", keyHeartbeat, kgo.BrokerE2E{WriteErr: errCut}, 0},
+			{"a heartbeat without an answer", keyHeartbeat, kgo.BrokerE2E{ReadErr: errCut}, 0},
+			{"a join, which waits for the others", keyJoinGroup, kgo.BrokerE2E{TimeToWrite: time.Second, ReadWait: 20 * time.Second}, 9 * time.Second},
+			{"another request", 1, kgo.BrokerE2E{}, 0},
+		} {
+			l := &lease{session: 12 * time.Second}
+			l.OnBrokerE2E(kgo.BrokerMetadata{}, tt.key, tt.e2e)
+			if got := max(0, l.left()); got != tt.want {
+				t.Errorf("%s: %s are left, want %s", tt.name, got, tt.want)
+			}
+			if l.revoke(); l.left() > 0 {
+				t.Errorf("%s: %s are left after it was revoked", tt.name, l.left())
+			}
+		}
+	})
+}
+
+// TestCutCallsSpareWhatComesAfter: the session may have outlived the silence, and then the partition's next calls are its own.
+func TestCutCallsSpareWhatComesAfter(t *testing.T) {
+	t.Parallel()
+	calls, cancel := context.WithCancel(t.Context())
+	p := &partition{ctx: calls, cancel: cancel, calls: 1}
+	e := &engine{Config: Config{Session: 12 * time.Second}, ctx: t.Context(), lease: &lease{session: 12 * time.Second}, parts: map[topicPartition]*partition{{"orders", 0}: p}}
+	e.cutCalls()
+	if calls.Err() == nil {
+		t.Error("a call goes on after the session")
+	}
+	if err := p.ctx.Err(); err != nil {
+		t.Errorf("the next call is cut before it is made: %v", err)
+	}
+	p.cancel()
+}
+
 // TestCutOffWorkerEndsItsCalls: a call that takes long is not let go on beside the successor's.
 func TestCutOffWorkerEndsItsCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

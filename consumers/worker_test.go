@@ -1,7 +1,9 @@
 package consumers_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/binaryandbeyond/seam/consumers"
 	"github.com/binaryandbeyond/seam/schemas"
 )
 
@@ -226,10 +229,17 @@ func TestAnswerOutsideTheContractIsParked(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, keyed)
 	b.down.answer = func(int, *http.Request) (int, http.Header, bool) { return 299, nil, true }
-	b.start()
+	var log bytes.Buffer
+	stop := b.start(func(c *consumers.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
+	})
 	b.publish(event("a1", schemas.OrderCreated, "A", 1))
 	if diff := cmp.Diff([]string{"a1=parked/contract"}, kinds(b.wait(1))); diff != "" {
 		t.Error(diff)
+	}
+	stop() // nobody writes to the log any more
+	if want := `msg="the downstream answers outside its contract" integration=down team=ops status=299 event_id=a1`; strings.Count(log.String(), want) != 1 {
+		t.Errorf("the team is told %q, want once %q", log.String(), want)
 	}
 }
 

@@ -127,6 +127,20 @@ func TestTwoWritersOverwriteNothing(t *testing.T) {
 	}
 }
 
+// TestAFileThatWasClosedForAnother between finding it and writing to it: certainly nothing was written.
+func TestAFileThatWasClosedForAnother(t *testing.T) {
+	t.Parallel()
+	s, r, path := exported(t)
+	s.mustDeliver(t, r, Delivered)
+	k := s["file"].(*fileKind)
+	open := k.files[path]
+	k.drop(path, open)
+	k.files[path] = open // as one sees it that found it before
+	s.mustDeliver(t, numbered(r, 2), Retry)
+	delete(k.files, path)
+	s.mustDeliver(t, numbered(r, 2), Delivered)
+}
+
 // TestManyDays opens more files than are kept open, from many goroutines, twice.
 func TestManyDays(t *testing.T) {
 	t.Parallel()

@@ -150,6 +150,51 @@ func TestExcerptIsShort(t *testing.T) {
 	}
 }
 
+// TestWhoWeAreIsNotKept: an address may carry a password, a downstream may repeat what it was sent, and so may an error.
+func TestWhoWeAreIsNotKept(t *testing.T) {
+	t.Parallel()
+	echo := server(t, func(w http.ResponseWriter, r *http.Request) {
+		_, password, _ := r.BasicAuth()
+		w.WriteHeader(422)
+		_, _ = io.WriteString(w, password+" in "+r.Header.Get("Authorization"))
+	})
+	broken := raw(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 4096))
+		_, _ = io.WriteString(c, "HTTP/1.1 value-secret\r\n\r\n")
+		c.Close()
+	})
+	for address, want := range map[string]string{
+		strings.Replace(echo, "http://", "http://ann:url-secret@", 1): "*** in Basic ***",
+		broken: `malformed HTTP status code "***"`,
+	} {
+		in := load(t, address, strings.Replace(keyed, "bearer: bearer-secret, ", "", 1))
+		if res := set(t, in).Deliver(t.Context(), request(t, in)); !strings.HasSuffix(res.Detail, want) {
+			t.Errorf("the detail is %q, want %q", res.Detail, want)
+		}
+	}
+}
+
+// TestNothingIsRepeatedBehindOurBack: Go's client sends a request with an idempotency key again when a kept connection breaks;
+// then nobody would know of the first, and it would have its effect after the second was answered.
+func TestNothingIsRepeatedBehindOurBack(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int64
+	address := server(t, func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1) > 1 {
+			_, _ = io.Copy(io.Discard, r.Body)
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(200)
+	})
+	in := load(t, address, keyed)
+	s, r := set(t, in), request(t, in)
+	s.mustDeliver(t, r, Delivered)
+	s.mustDeliver(t, r, Unknown) // over the same connection
+	if n := requests.Load(); n != 2 {
+		t.Errorf("%d requests for two calls", n)
+	}
+}
+
 // raw answers every connection by a function of it; what it wrote before closing is all the client sees.
 func raw(t *testing.T, handle func(net.Conn)) string {
 	t.Helper()

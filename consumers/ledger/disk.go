@@ -229,8 +229,11 @@ func expired(value []byte, before int64) bool {
 func (s *diskShelf) expire(key []byte, before int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.dead {
+		return
+	}
 	value, closer, err := s.disk.db.Get(key)
-	if err != nil || s.dead {
+	if err != nil {
 		return
 	}
 	defer closer.Close()

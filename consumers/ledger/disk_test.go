@@ -100,6 +100,9 @@ func TestShelvesKeepWhatTheyWereGiven(t *testing.T) {
 	if err := again.clear("other"); err != nil {
 		t.Fatal(err)
 	}
+	if _, known := shelfOf(t, d, "orders", 0); known {
+		t.Error("after it was cleared it is known")
+	}
 	next, _ = shelfOf(t, d, "orders", 1)
 	customers, _ = shelfOf(t, d, "customers", 0)
 	if got := []int{len(all(t, again)), len(all(t, next)), len(all(t, customers))}; !cmp.Equal(got, []int{0, 1, 1}) {
@@ -127,8 +130,35 @@ func TestAnEarlierLifeWritesNoMore(t *testing.T) {
 	now, _ := shelfOf(t, d, "orders", 0)
 	put(t, now, 5, Record{Key: "A", Value: []byte("new")})
 	put(t, before, 4, Record{Key: "A", Value: []byte("old")})
+	before.expire(before.key("A"), noon.Unix())
 	if diff := cmp.Diff(map[string]string{"A": "new"}, all(t, now)); diff != "" || now.at.Next != 5 {
 		t.Errorf("next %d (-want +got):\n%s", now.at.Next, diff)
+	}
+}
+
+// TestWhichCopyBelongs to a topic: one of another, one whose end the log does not reach, and one so old that what was erased
+// since cannot be read any more, are made anew.
+func TestWhichCopyBelongs(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name       string
+		id         string
+		start, end int64
+		age        time.Duration
+		want       bool
+	}{
+		{"of today, with a difference", "id", 3, 9, time.Hour, true},
+		{"at the start of the log", "id", 5, 9, time.Hour, true},
+		{"of another topic", "other", 3, 9, time.Hour, false},
+		{"from before the start of the log", "id", 6, 9, time.Hour, false},
+		{"from behind the end of the log", "id", 3, 4, time.Hour, false},
+		{"of the day before yesterday, with a difference", "id", 3, 9, 48 * time.Hour, false},
+		{"of the day before yesterday, and nothing came", "id", 3, 5, 48 * time.Hour, true},
+	} {
+		c := checkpoint{LedgerID: "id", Next: 5, At: noon}
+		if got := c.belongs(tt.id, tt.start, tt.end, noon.Add(tt.age)); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
 	}
 }
 
@@ -203,6 +233,27 @@ func TestStoreForgetsOnlyWhatTheShelfHas(t *testing.T) {
 		if got, err := s.Len(); err != nil || got != n {
 			t.Errorf("%T: %d orders are known of %d, %v", shelf, got, n, err)
 		}
+	}
+}
+
+// TestStoreKeepsWhatTheShelfLacks through as many turns as its transaction takes, and no longer.
+func TestStoreKeepsWhatTheShelfLacks(t *testing.T) {
+	t.Parallel()
+	s := NewStore(schemas.TopicOrders, "id")
+	s.decode = texts
+	s.Shelved(1)
+	s.Put(&schemas.LedgerEntry{TopicID: "id", Key: "late", Settled: 9}, 2)
+	others := func() {
+		for i := range 3 * live {
+			s.Put(&schemas.LedgerEntry{TopicID: "id", Key: fmt.Sprint(i), Settled: 1}, 1)
+		}
+	}
+	if others(); s.Entry("late").Settled != 9 {
+		t.Errorf("settled up to %d, want 9: an order is unknown until its transaction ends", s.Entry("late").Settled)
+	}
+	s.Shelved(2)
+	if others(); s.young["late"] != nil || s.old["late"] != nil {
+		t.Error("it stays in memory for ever")
 	}
 }
 

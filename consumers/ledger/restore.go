@@ -161,8 +161,7 @@ func resume(ctx context.Context, cl *kgo.Client, src Source, from, left map[stri
 		return nil, fmt.Errorf("local ledger store: %w", err)
 	}
 	end := max(from[src.Ledger], left[src.Ledger])
-	behind := end > s.at.Next
-	if !known || s.at.LedgerID != id || s.at.Next < from[src.Ledger] || s.at.Next > end || behind && src.Disk.now().Sub(s.at.At) > tombstones {
+	if !known || !s.at.belongs(id, from[src.Ledger], end, src.Disk.now()) {
 		return s, s.clear(id)
 	}
 	for schema := range s.at.Schemas { // values are decoded by a loop that must not wait for the registry
@@ -170,10 +169,17 @@ func resume(ctx context.Context, cl *kgo.Client, src Source, from, left map[stri
 			return nil, err
 		}
 	}
-	if from[src.Ledger] = s.at.Next; !behind {
+	if from[src.Ledger] = s.at.Next; s.at.Next == end {
 		delete(left, src.Ledger)
 	}
 	return s, nil
+}
+
+// belongs tells whether a copy is one of the ledger topic with that id, whose log goes from start to end, and lacks nothing
+// that the log cannot tell any more.
+func (c checkpoint) belongs(id string, start, end int64, now time.Time) bool {
+	whole := c.Next == end || now.Sub(c.At) <= tombstones
+	return c.LedgerID == id && start <= c.Next && c.Next <= end && whole
 }
 
 // entryOf reads a record of the ledger topic. Those of other event topics that share the partition are not ours.

@@ -157,6 +157,7 @@ func TestRestoreSeesWhatIsCommittedBehindAnOpenTransaction(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	dead := b.begin(b.src.Group+"/dead", b.entry("orders", "this", "A", 1))
+	b.begin(b.src.Group+"/parking", b.park("orders", "A", "a1")) // holds the other topic down
 	b.produce(b.writer, b.entry("orders", "this", "B", 2))
 	aborted := b.begin(b.src.Group+"/aborted", b.entry("orders", "this", "B", 3))
 	if err := aborted.EndTransaction(t.Context(), kgo.TryAbort); err != nil {

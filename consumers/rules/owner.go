@@ -87,7 +87,7 @@ func Note(own map[schemas.Field]topology.Owner, entry *schemas.LedgerEntry, ev *
 			c.OrderTotal, c.TotalVersion = ev.Order.Total, ev.SourceVersion
 		}
 	}
-	if ev.Type == schemas.RefundSucceeded && ev.Refund != nil && ev.Refund.Amount != nil && own["refund.amount"].Owner == ev.System {
+	if ev.Type == schemas.RefundSucceeded && ev.Refund != nil && ev.Refund.Amount != nil {
 		refunds := make(map[string]string, len(c.Refunds)+1)
 		for k, v := range c.Refunds {
 			refunds[k] = v

@@ -46,6 +46,10 @@ func TestNote(t *testing.T) {
 		ev.System = system
 		return ev
 	}
+	of := func(et schemas.EventType, ev *schemas.Event) *schemas.Event {
+		ev.Type = et
+		return ev
+	}
 	for _, tt := range []struct {
 		name   string
 		events []*schemas.Event
@@ -59,6 +63,8 @@ func TestNote(t *testing.T) {
 			schemas.LedgerEntry{Seen: []schemas.EventType{schemas.OrderUpdated}, OrderTotal: money(t, "20.00", "EUR"), TotalVersion: "1"}},
 		{"a state told late does not bring the old total back", []*schemas.Event{total("2", "15.00"), total("1", "20.00")},
 			schemas.LedgerEntry{Seen: []schemas.EventType{schemas.OrderUpdated}, OrderTotal: money(t, "15.00", "EUR"), TotalVersion: "2"}},
+		{"a refund that was only asked for adds nothing", []*schemas.Event{of(schemas.RefundRequested, refund("r1", "5.00"))}, schemas.LedgerEntry{Seen: []schemas.EventType{schemas.RefundRequested}}},
+		{"nor one that failed", []*schemas.Event{of(schemas.RefundFailed, refund("r1", "5.00"))}, schemas.LedgerEntry{Seen: []schemas.EventType{schemas.RefundFailed}}},
 		{"refunds add up by their id", []*schemas.Event{refund("r1", "5.00"), refund("r1", "5.00"), refund("r2", "7.00")},
 			schemas.LedgerEntry{Seen: []schemas.EventType{schemas.RefundSucceeded}, Refunds: map[string]string{"r1": money(t, "5.00", "EUR").String(), "r2": money(t, "7.00", "EUR").String()}}},
 	} {

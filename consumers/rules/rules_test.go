@@ -60,6 +60,10 @@ func TestDecide(t *testing.T) {
 		{"the same fact is parked under another id", schemas.OrderCreated, paid(), func(_ *topology.Integration, f *Facts) {
 			f.Parked = []Waiting{{ID: "e0", BusinessID: "b1", Reason: schemas.ReasonUnknown}}
 		}, stop(schemas.Duplicate, schemas.ReasonSameBusiness)},
+		{"what is parked without a business identity is not the same fact", schemas.OrderCreated, paid(), func(_ *topology.Integration, f *Facts) {
+			f.Event.BusinessID = ""
+			f.Parked = []Waiting{{ID: "e0", Reason: schemas.ReasonNeeds}}
+		}, call},
 		{"unreadable bytes under the same id are not the event", schemas.OrderCreated, paid(), func(in *topology.Integration, f *Facts) {
 			in.Order = "pass"
 			f.Parked = []Waiting{{ID: "e1", BusinessID: "b1", Reason: schemas.ReasonPoison}}
@@ -67,6 +71,9 @@ func TestDecide(t *testing.T) {
 
 		{"not subscribed", schemas.FulfillmentShipped, paid(), nil, stop(schemas.Withheld, schemas.ReasonNotSubscribed)},
 		{"a type that only its owner tells", schemas.OrderCreated, paid(), func(_ *topology.Integration, f *Facts) { f.Event.System = "erp" }, stop(schemas.Withheld, schemas.ReasonNotOwner)},
+		{"a type that only its owner tells, with a field of the speaker's", schemas.OrderCreated, paid(), func(in *topology.Integration, f *Facts) {
+			in.System, f.Event.System, f.Event.Order.FulfillmentStatus = "erp", "warehouse", "fulfilled"
+		}, stop(schemas.Withheld, schemas.ReasonNotOwner)},
 		{"a state of which nothing is the speaker's", schemas.OrderUpdated, paid(), func(_ *topology.Integration, f *Facts) { f.Event.System = "erp" }, stop(schemas.Withheld, schemas.ReasonNotOwner)},
 		{"a state of which all is the downstream's own", schemas.OrderUpdated, paid(), func(_ *topology.Integration, f *Facts) {
 			f.Event.System, f.Event.Order = "warehouse", &schemas.Order{FulfillmentStatus: "fulfilled"}
@@ -117,6 +124,13 @@ func TestDecide(t *testing.T) {
 		{"an older state while a call is open", schemas.OrderUpdated, paid(), func(_ *topology.Integration, f *Facts) {
 			f.Entry.Operations = []schemas.Operation{op("amend", schemas.OpIntent, ""), op("amend", schemas.OpDone, "6")}
 		}, stop(schemas.Superseded, schemas.ReasonStale)},
+		{"an older state than one that was taken back", schemas.OrderUpdated, paid(), func(_ *topology.Integration, f *Facts) {
+			f.Entry.Operations = []schemas.Operation{op("amend", schemas.OpUndone, "6")}
+		}, call},
+		{"an older fact is a fact of its own", schemas.PaymentCaptured, paid(), func(in *topology.Integration, f *Facts) {
+			in.Deliver[2].On = []schemas.EventType{schemas.PaymentCaptured}
+			f.Entry.Operations = []schemas.Operation{op("amend", schemas.OpDone, "6")}
+		}, call},
 		{"the same version again is sent", schemas.OrderUpdated, paid(), func(_ *topology.Integration, f *Facts) {
 			f.Entry.Operations = []schemas.Operation{op("amend", schemas.OpDone, "5")}
 		}, call},
@@ -134,7 +148,12 @@ func TestDecide(t *testing.T) {
 		{"everything was refunded", schemas.OrderCreated, paid(), full, stop(schemas.Superseded, schemas.ReasonCancelled)},
 		{"a cancelled order needs no payment any more", schemas.OrderCreated, &schemas.LedgerEntry{Seen: []schemas.EventType{schemas.OrderCancelled}}, nil, stop(schemas.Superseded, schemas.ReasonCancelled)},
 
+		{"what comes itself does not supersede itself", schemas.OrderCreated, paid(schemas.OrderCreated), func(in *topology.Integration, _ *Facts) {
+			in.Deliver[0].SupersededBy = []schemas.EventType{schemas.OrderCreated}
+		}, call},
+
 		{"not paid", schemas.OrderCreated, &schemas.LedgerEntry{}, nil, hold(schemas.ReasonNeeds)},
+		{"not paid, and a person wants it all the same", schemas.OrderCreated, &schemas.LedgerEntry{}, func(_ *topology.Integration, f *Facts) { f.Released = true }, call},
 		{"an earlier event is parked", schemas.OrderCreated, paid(), func(_ *topology.Integration, f *Facts) {
 			f.Parked = []Waiting{{ID: "e0", Reason: schemas.ReasonUnknown}}
 		}, hold(schemas.ReasonBehind)},

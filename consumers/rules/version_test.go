@@ -1,7 +1,11 @@
 package rules
 
 import (
+	stdcmp "cmp"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
@@ -31,6 +35,7 @@ func TestCompareVersions(t *testing.T) {
 		{"2026-11-23T08:00:00Z", "1764000000", 0, false},
 		{"1764000000", "2026-11-23T08:00:00Z", 0, false},
 		{"1e999999999", "1", 0, false}, // comparing it would write it out
+		{"1e2", "99", 0, false},
 		{"1", "2", -1, true},
 	} {
 		if cmp, ok := CompareVersions(tt.a, tt.b); cmp != tt.cmp || ok != tt.ok {
@@ -48,6 +53,21 @@ func TestNewer(t *testing.T) {
 		if got := Newer(tt.a, tt.b); got != tt.want {
 			t.Errorf("of %q and %q the newer is %q, want %q", tt.a, tt.b, got, tt.want)
 		}
+	}
+}
+
+// TestStateful names the types of which an older one is worthless after a newer: what is a fact of its own is never dropped.
+func TestStateful(t *testing.T) {
+	t.Parallel()
+	var got []schemas.EventType
+	for _, et := range schemas.EventTypes {
+		if stateful(et) {
+			got = append(got, et)
+		}
+	}
+	want := []schemas.EventType{schemas.OrderCreated, schemas.OrderUpdated, schemas.OrderCancelled, schemas.CustomerRegistered, schemas.CustomerUpdated, schemas.InventoryLevelSet}
+	if diff := cmp.Diff(want, got, cmpopts.SortSlices(stdcmp.Less[schemas.EventType])); diff != "" {
+		t.Error(diff)
 	}
 }
 
