@@ -97,7 +97,7 @@ func takenOver(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
 	r.alone.Lock()
 	defer r.alone.Unlock()
 	p, other := r.victim(rng)
-	if err := r.moment(ctx, rng); err != nil {
+	if err := errors.Join(r.moment(ctx, rng), p.holds(ctx)); err != nil {
 		return false, err
 	}
 	before := r.restored(other)
@@ -112,7 +112,7 @@ func frozen(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
 	r.alone.Lock()
 	defer r.alone.Unlock()
 	p, other := r.victim(rng)
-	if err := r.moment(ctx, rng); err != nil {
+	if err := errors.Join(r.moment(ctx, rng), p.holds(ctx)); err != nil {
 		return false, err
 	}
 	before := r.restored(other)

@@ -96,29 +96,23 @@ func TestCutOffWorkerStartsNoCall(t *testing.T) {
 	})
 }
 
-// TestLease lasts three quarters of a session from when a heartbeat was sent that was answered, and nothing else extends it.
+// TestLease lasts three quarters of a session from when a heartbeat was sent, and one that was sent before the lease was
+// revoked does not bring it back.
 func TestLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, tt := range []struct {
-			name string
-			key  int16
-			e2e  kgo.BrokerE2E
-			want time.Duration // 0: none
-		}{
-			{"a heartbeat", keyHeartbeat, kgo.BrokerE2E{TimeToWrite: time.Second, ReadWait: time.Second}, 7 * time.Second},
-			{"a heartbeat that was not sent", keyHeartbeat, kgo.BrokerE2E{WriteErr: errCut}, 0},
-			{"a heartbeat without an answer", keyHeartbeat, kgo.BrokerE2E{ReadErr: errCut}, 0},
-			{"a join, which waits for the others", keyJoinGroup, kgo.BrokerE2E{TimeToWrite: time.Second, ReadWait: 20 * time.Second}, 9 * time.Second},
-			{"another request", 1, kgo.BrokerE2E{}, 0},
-		} {
-			l := &lease{session: 12 * time.Second}
-			l.OnBrokerE2E(kgo.BrokerMetadata{}, tt.key, tt.e2e)
-			if got := max(0, l.left()); got != tt.want {
-				t.Errorf("%s: %s are left, want %s", tt.name, got, tt.want)
-			}
-			if l.revoke(); l.left() > 0 {
-				t.Errorf("%s: %s are left after it was revoked", tt.name, l.left())
-			}
+		l := &lease{session: 12 * time.Second}
+		if l.left() > 0 {
+			t.Errorf("%s are left before the first heartbeat", l.left())
+		}
+		_, revoked := l.state()
+		l.extend(time.Now().Add(-2*time.Second), revoked)
+		if got := l.left(); got != 7*time.Second {
+			t.Errorf("%s are left 2s after the heartbeat was sent, want 7s", got)
+		}
+		l.revoke()
+		l.extend(time.Now(), revoked)
+		if l.left() > 0 {
+			t.Errorf("%s are left after it was revoked", l.left())
 		}
 	})
 }
