@@ -81,7 +81,7 @@ func (r *rounds) verdict(e evidence) {
 // nothing is said.
 func (r *rounds) replay(before evidence) {
 	r.Helper()
-	adm := kadm.NewClient(r.kafka.Client(r))
+	adm := r.adm
 	for i := range r.topo.Integrations {
 		in := &r.topo.Integrations[i]
 		group := r.topo.Group(in.Name)

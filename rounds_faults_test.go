@@ -97,14 +97,14 @@ func takenOver(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
 	r.alone.Lock()
 	defer r.alone.Unlock()
 	p, other := r.victim(rng)
-	if err := errors.Join(r.moment(ctx, rng), p.holds(ctx)); err != nil {
+	if err := r.moment(ctx, rng); err != nil {
 		return false, err
 	}
 	before := r.restored(other)
 	if err := p.kill(); err != nil {
 		return false, err
 	}
-	err := r.takeover(ctx, other, before)
+	err := r.takeover(ctx, p, other, before)
 	return err == nil, errors.Join(err, p.start(ctx))
 }
 
@@ -112,14 +112,14 @@ func frozen(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
 	r.alone.Lock()
 	defer r.alone.Unlock()
 	p, other := r.victim(rng)
-	if err := errors.Join(r.moment(ctx, rng), p.holds(ctx)); err != nil {
+	if err := errors.Join(r.moment(ctx, rng), r.shared(ctx)); err != nil {
 		return false, err
 	}
 	before := r.restored(other)
 	if err := p.freeze(); err != nil {
 		return false, err
 	}
-	err := r.takeover(ctx, other, before)
+	err := r.takeover(ctx, p, other, before)
 	return err == nil, errors.Join(err, p.thaw())
 }
 
@@ -132,24 +132,22 @@ func (r *rounds) restored(p *proc) map[string]int {
 	return out
 }
 
-// takeover waits until a process has taken a partition over in every integration. A group that was in the middle of a
-// rebalance may have had nothing to take: a few seconds after the first are enough.
-func (r *rounds) takeover(ctx context.Context, by *proc, before map[string]int) error {
-	more := func(least int) func() bool {
-		return func() bool {
-			n := 0
-			for in, had := range before {
-				if r.tally.of("restored/"+by.name+"/"+in) > had {
-					n++
-				}
+// takeover waits until the session of a process is over and another has taken partitions over in every integration.
+func (r *rounds) takeover(ctx context.Context, from, by *proc, before map[string]int) error {
+	if err := r.gone(ctx, from); err != nil {
+		return err
+	}
+	err := r.tally.until(ctx, func() bool {
+		for in, had := range before {
+			if r.tally.of("restored/"+by.name+"/"+in) <= had {
+				return false
 			}
-			return n >= least
 		}
+		return true
+	})
+	if err != nil {
+		return fmt.Errorf("%s did not take everything over: %w\n%s", by.name, err, by.words())
 	}
-	if err := r.tally.until(ctx, more(1)); err != nil {
-		return fmt.Errorf("%s took nothing over: %w", by.name, err)
-	}
-	r.tally.within(ctx, 5*time.Second, more(len(before)))
 	return nil
 }
 

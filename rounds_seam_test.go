@@ -74,7 +74,6 @@ type proc struct {
 	env   []string
 	tally *tally
 
-	bare  int // partitions restored so far when it last had none
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when the life is over
 	err   error         // how it ended; to be read once ended is closed
@@ -85,7 +84,6 @@ type proc struct {
 
 // start begins a life and returns once it takes webhooks.
 func (p *proc) start(ctx context.Context) error {
-	p.bare = p.tally.of("restored/" + p.name)
 	p.cmd = exec.Command(os.Args[0], append([]string{"run"}, p.args...)...)
 	p.cmd.Env = append(os.Environ(), p.env...)
 	stdout, err := p.cmd.StdoutPipe()
@@ -196,20 +194,7 @@ func (p *proc) stop(ctx context.Context) error {
 }
 
 func (p *proc) freeze() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
-
-// thaw lets it go on: its partitions are another's by now.
-func (p *proc) thaw() error {
-	p.bare = p.tally.of("restored/" + p.name)
-	return p.cmd.Process.Signal(syscall.SIGCONT)
-}
-
-// holds waits until the process has partitions that can be taken over.
-func (p *proc) holds(ctx context.Context) error {
-	if err := p.tally.until(ctx, func() bool { return p.tally.of("restored/"+p.name) > p.bare }); err != nil {
-		return fmt.Errorf("%s has no partition: %w\n%s", p.name, err, p.words())
-	}
-	return nil
-}
+func (p *proc) thaw() error   { return p.cmd.Process.Signal(syscall.SIGCONT) }
 
 // end kills what still runs, whatever state it is in.
 func (p *proc) end() {
