@@ -97,7 +97,7 @@ func takenOver(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
 	r.alone.Lock()
 	defer r.alone.Unlock()
 	p, other := r.victim(rng)
-	if err := r.moment(ctx, rng); err != nil {
+	if err := errors.Join(r.moment(ctx, rng), r.shared(ctx)); err != nil {
 		return false, err
 	}
 	before := r.restored(other)
@@ -137,16 +137,16 @@ func (r *rounds) takeover(ctx context.Context, from, by *proc, before map[string
 	if err := r.gone(ctx, from); err != nil {
 		return err
 	}
-	err := r.tally.until(ctx, func() bool {
+	left := func() (out []string) {
 		for in, had := range before {
 			if r.tally.of("restored/"+by.name+"/"+in) <= had {
-				return false
+				out = append(out, in)
 			}
 		}
-		return true
-	})
-	if err != nil {
-		return fmt.Errorf("%s did not take everything over: %w\n%s", by.name, err, by.words())
+		return out
+	}
+	if err := r.tally.until(ctx, func() bool { return len(left()) == 0 }); err != nil {
+		return fmt.Errorf("%s did not take over %v: %w\n%s", by.name, left(), err, by.words())
 	}
 	return nil
 }

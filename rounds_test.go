@@ -35,7 +35,7 @@ const roundScale = 1.0 / 60
 // happened listed as unknown; and a replay of everything calls nobody. SEAM_ROUNDS and SEAM_ROUNDS_SEED choose another run.
 func TestRounds(t *testing.T) {
 	r := newRounds(t, fromEnv("SEAM_ROUNDS_SEED", 1))
-	n := fromEnv("SEAM_ROUNDS", 4)
+	n := fromEnv("SEAM_ROUNDS", 3)
 	began := time.Now()
 	for i := range n {
 		r.round(i, n)
