@@ -16,10 +16,6 @@ import (
 func (e *engine) step(ln *lane) {
 	for p := ln.part; !ln.busy && !ln.waiting && p.store != nil && p.revoked == nil && !e.stopping; {
 		it := ln.head()
-		if err := p.store.Err(); err != nil { // what it does not remember must not be done again
-			e.fail(err)
-			return
-		}
 		if it == nil {
 			if ln.commit <= e.committed {
 				delete(p.lanes, ln.key)

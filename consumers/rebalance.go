@@ -175,6 +175,7 @@ func (e *engine) restored(ev evRestored) error {
 		return ev.err
 	}
 	p.store = ev.store
+	p.store.OnFault(e.fail) // at once: what it cannot tell must be neither called nor committed
 	p.offsets.start(p.committed)
 	e.resume(p)
 	for _, key := range p.store.ParkedKeys() {

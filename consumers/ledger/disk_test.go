@@ -269,7 +269,12 @@ func TestStoreNeverGuesses(t *testing.T) {
 	if err := s.Shelve([]Record{{Key: "B", Value: []byte("?")}}); err != nil {
 		t.Fatal(err)
 	}
-	if s.Entry("B"); !errors.Is(s.Err(), fault) {
+	var told error
+	s.OnFault(func(err error) { told = err })
+	if s.Entry("B"); !errors.Is(told, fault) {
+		t.Errorf("told %v of an entry that does not decode", told)
+	}
+	if !errors.Is(s.Err(), fault) {
 		t.Errorf("of an entry that does not decode: %v", s.Err())
 	}
 }

@@ -23,6 +23,7 @@ type Store struct {
 	turn    int              // how many young ones make the next turn
 	shelved int64            // every put up to this one is on the shelf
 	err     error
+	onFault func(error)
 	read    int             // records that restoring it took
 	schemas map[uint32]bool // that values read were written with
 
@@ -73,6 +74,9 @@ func (s *Store) fetch(key string) *held {
 	}
 	if err != nil {
 		s.err = cmp.Or(s.err, fmt.Errorf("ledger entry of %s: %w", key, err))
+		if s.onFault != nil {
+			s.onFault(s.err)
+		}
 		return none
 	}
 	e.Key = key // the value's copy is text, and a key may be any bytes
@@ -81,6 +85,9 @@ func (s *Store) fetch(key string) *held {
 	}
 	return &held{e, 0}
 }
+
+// OnFault has f called as soon as an entry could not be read: see Err.
+func (s *Store) OnFault(f func(error)) { s.onFault = f }
 
 // Err is why an entry could not be read; from then on nothing that Entry gave may be acted on.
 func (s *Store) Err() error { return s.err }
