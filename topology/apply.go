@@ -113,8 +113,8 @@ func Apply(ctx context.Context, t *Topology, client *kgo.Client, registry *sr.Cl
 		return err
 	}
 	return forEach(registers, func(c Change) error {
-		if _, err := serde.Register(ctx, c.subject, c.topic.Schema); err != nil {
-			return fmt.Errorf("register %s under %s: %w", c.topic.Schema, c.subject, err)
+		if err := register(ctx, serde, c.subject, c.topic.Schema); err != nil {
+			return err
 		}
 		// A later schema must read all that was ever written; some registries check nothing unless told to.
 		for _, res := range registry.SetCompatibility(ctx, sr.SetCompatibility{Level: sr.CompatBackwardTransitive}, c.subject) {
@@ -124,6 +124,26 @@ func Apply(ctx context.Context, t *Topology, client *kgo.Client, registry *sr.Cl
 		}
 		return nil
 	})
+}
+
+// registerFor is how long a registry that does not answer as it should is asked again.
+const registerFor = 5 * time.Second
+
+// register makes a schema known. A registry that fails is asked again for a while, for some fail when two subjects are given
+// the same schema at one moment, and registering twice is harmless.
+func register(ctx context.Context, serde *schemas.Serde, subject, schema string) error {
+	deadline := time.Now().Add(registerFor)
+	for wait := 20 * time.Millisecond; ; wait *= 2 {
+		_, err := serde.Register(ctx, subject, schema)
+		if err == nil || !errors.Is(err, schemas.ErrRegistry) || time.Now().Add(wait).After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
 }
 
 // known waits until the brokers tell of every topic that was created, which on a real cluster is a moment later: who comes

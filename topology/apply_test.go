@@ -2,11 +2,14 @@ package topology_test
 
 import (
 	"errors"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/binaryandbeyond/seam/topology"
 	"github.com/binaryandbeyond/seam/topology/topologytest"
@@ -89,4 +92,34 @@ func lines(plan []topology.Change) []string {
 		out = append(out, c.String())
 	}
 	return out
+}
+
+// TestApplyOutlastsARegistryThatFails: Apicurio, for one, answers 500 when two subjects are given the same schema at once.
+func TestApplyOutlastsARegistryThatFails(t *testing.T) {
+	t.Parallel()
+	k := topologytest.Cluster(t)
+	topo := loadShipped(t, k.Prefix)
+	topo.Topics = topo.Topics[:1]
+	failing := &failsFirst{left: 2}
+	registry, err := sr.NewClient(sr.URLs(k.Registry), sr.HTTPClient(&http.Client{Transport: failing}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := topology.Ensure(t.Context(), topo, k.Client(t), registry); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.RegistryClient(t).SchemaByVersion(t.Context(), topo.Topics[0].Name+"-value", -1); err != nil {
+		t.Errorf("after %d answers of 500: %v", 2-failing.left, err)
+	}
+}
+
+// failsFirst answers the first registrations with 500.
+type failsFirst struct{ left int }
+
+func (f *failsFirst) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/versions") && !strings.Contains(req.URL.Path, "/compatibility/") && f.left > 0 {
+		f.left--
+		return &http.Response{StatusCode: http.StatusInternalServerError, Body: io.NopCloser(strings.NewReader(`{"error_code":500,"message":"Failed to ensure content."}`)), Request: req}, nil
+	}
+	return http.DefaultTransport.RoundTrip(req)
 }
