@@ -46,6 +46,8 @@ type said struct {
 	detail  string // of parked ones only
 	by      string // instance
 	at      time.Time
+
+	attempts string
 }
 
 // ledgers is what the topics hold, read as any other team could: committed records only, no group.
@@ -133,7 +135,7 @@ func (l *ledgers) take(ctx context.Context, rec *kgo.Record) error {
 		if err != nil {
 			return err
 		}
-		s := &said{end: end{o.Integration, place{o.Topic, o.Partition, o.Offset}}, id: o.EventID, kind: o.Kind, reason: o.Reason, subject: o.OrderID, key: o.IdempotencyKey, by: o.Instance, at: o.At}
+		s := &said{end: end{o.Integration, place{o.Topic, o.Partition, o.Offset}}, id: o.EventID, kind: o.Kind, reason: o.Reason, subject: o.OrderID, key: o.IdempotencyKey, by: o.Instance, at: o.At, attempts: attempts(o)}
 		if o.Kind == schemas.Parked {
 			s.detail = o.Detail
 		}
@@ -250,4 +252,13 @@ func exported(dir string) ([]call, error) {
 		}
 	}
 	return out, nil
+}
+
+// attempts is a word for each attempt of an outcome.
+func attempts(o *schemas.Outcome) string {
+	var words []string
+	for _, a := range o.Attempts {
+		words = append(words, fmt.Sprintf("%s +%d ms %s %d %s", a.At.Format("05.000"), a.TookMS, a.Class, a.Status, a.Detail))
+	}
+	return strings.Join(words, "; ")
 }

@@ -138,14 +138,14 @@ func (r *rounds) timeline(subject string) string {
 	r.world.mu.Lock()
 	for _, c := range r.world.calls {
 		if c.subject == subject || ids[c.event] != nil {
-			lines = append(lines, line{c.at, fmt.Sprintf("call     %s %s, event %s, key %s: effect %v, %s", c.system, c.op, c.event, c.key, c.effect, c.answer)})
+			lines = append(lines, line{c.at, fmt.Sprintf("call     %s %s, event %s, key %s, from %s: effect %v, %s", c.system, c.op, c.event, c.key, c.from, c.effect, c.answer)})
 		}
 	}
 	r.world.mu.Unlock()
 	r.books.mu.Lock()
 	for _, s := range r.books.said {
 		if s.subject == subject {
-			lines = append(lines, line{s.at, fmt.Sprintf("outcome  %s %v of %s by %s: %s/%s %s", s.integration, s.place, s.id, s.by, s.kind, s.reason, s.detail)})
+			lines = append(lines, line{s.at, fmt.Sprintf("outcome  %s %v of %s by %s: %s/%s %s %s", s.integration, s.place, s.id, s.by, s.kind, s.reason, s.detail, s.attempts)})
 		}
 	}
 	r.books.mu.Unlock()

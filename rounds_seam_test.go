@@ -80,6 +80,7 @@ type proc struct {
 
 	mu   sync.Mutex
 	last []string // newest lines above Info
+	log  *os.File // all lines of every life
 }
 
 // start begins a life and returns once it takes webhooks.
@@ -139,6 +140,7 @@ func (p *proc) hear(r io.Reader, on func(line string)) {
 
 // note counts what a line of the log tells: outcomes, partitions taken over, engines that began anew.
 func (p *proc) note(line string) {
+	_, _ = fmt.Fprintln(p.log, line) // for whoever looks into a failure
 	switch {
 	case strings.Contains(line, `"msg":"outcome"`):
 		p.tally.add("outcome", "outcome/"+p.name)
@@ -170,6 +172,7 @@ func (p *proc) words() string {
 
 // kill ends the life with SIGKILL.
 func (p *proc) kill() error {
+	p.mark("SIGKILL")
 	if err := p.cmd.Process.Kill(); err != nil {
 		return fmt.Errorf("kill %s, which ended by itself: %w\n%s", p.name, err, p.words())
 	}
@@ -193,8 +196,20 @@ func (p *proc) stop(ctx context.Context) error {
 	}
 }
 
-func (p *proc) freeze() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
-func (p *proc) thaw() error   { return p.cmd.Process.Signal(syscall.SIGCONT) }
+func (p *proc) freeze() error {
+	p.mark("SIGSTOP")
+	return p.cmd.Process.Signal(syscall.SIGSTOP)
+}
+
+func (p *proc) thaw() error {
+	p.mark("SIGCONT")
+	return p.cmd.Process.Signal(syscall.SIGCONT)
+}
+
+// mark writes into the log what is done to the process.
+func (p *proc) mark(what string) {
+	_, _ = fmt.Fprintf(p.log, "%s %s\n", time.Now().UTC().Format(time.RFC3339Nano), what)
+}
 
 // end kills what still runs, whatever state it is in.
 func (p *proc) end() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -125,9 +126,15 @@ func newRounds(t *testing.T, seed int) *rounds {
 	return r
 }
 
-// newProc is a process that runs roles against the rounds' Kafka; it is killed at the end of the test if it still runs.
+// newProc is a process that runs roles against the rounds' Kafka; it is killed at the end of the test if it still runs. Its
+// whole log is an artifact of the test.
 func (r *rounds) newProc(name string, args ...string) *proc {
-	p := &proc{t: r.T, name: name, env: r.env, tally: r.tally, args: append([]string{"--bootstrap-server", strings.Join(r.kafka.Brokers, ","), "--registry", r.kafka.Registry,
+	log, err := os.OpenFile(filepath.Join(r.ArtifactDir(), name+".log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.Cleanup(func() { _ = log.Close() })
+	p := &proc{t: r.T, name: name, log: log, env: r.env, tally: r.tally, args: append([]string{"--bootstrap-server", strings.Join(r.kafka.Brokers, ","), "--registry", r.kafka.Registry,
 		"--apply", "--console", "127.0.0.1:0", "--time-scale", fmt.Sprint(roundScale)}, args...)}
 	r.Cleanup(p.end)
 	return p

@@ -44,6 +44,7 @@ type call struct {
 	version string // of the state, where the request says one
 	effect  bool   // the call changed something
 	answer  string
+	from    string // the connection it came on, and which attempt it says it is
 }
 
 // world is every downstream at once, and what each really did. A system honours what its integration declares of it: keys,
@@ -92,7 +93,7 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return // the caller died in the middle of it
 	}
 	system, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	status, wait, lost := w.handle(system, r.Method+" "+path, r.Header, body)
+	status, wait, lost := w.handle(system, r.Method+" "+path, r.RemoteAddr, r.Header, body)
 	if wait > 0 {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
@@ -115,10 +116,10 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 }
 
 // handle makes the effect of a request as the mood allows it, and says how to answer.
-func (w *world) handle(system, route string, head http.Header, body []byte) (status int, wait time.Duration, lost bool) {
+func (w *world) handle(system, route, from string, head http.Header, body []byte) (status int, wait time.Duration, lost bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c := call{at: time.Now(), system: system, key: head.Get("Idempotency-Key"), event: schemas.EventID(head.Get("Seam-Event-Id"))}
+	c := call{at: time.Now(), system: system, from: from + " attempt " + head.Get("Seam-Attempt"), key: head.Get("Idempotency-Key"), event: schemas.EventID(head.Get("Seam-Event-Id"))}
 	m, half := w.moods[system], w.rng.IntN(2) == 0
 	switch {
 	case m == down:

@@ -32,10 +32,6 @@ func (e *engine) ask(ln *lane, it *item, d rules.Decision) bool {
 		}
 		e.intend(ln, it)
 	}
-	if wait := it.askAfter.Sub(now); it.unknown && id.Probe != "" && wait > 0 {
-		e.later(ln, it, wait) // the call may still be on its way: what is not there yet may come
-		return true
-	}
 	if ln.commit <= e.committed { // else onCommit goes on
 		e.line(&e.ready, ln)
 	}
@@ -201,9 +197,13 @@ func (e *engine) result(ev evResult) {
 	case deliver.Unknown:
 		it.released = ""
 		it.uncertain(now.Add(-res.Took))
-		it.unknown, it.askAfter = true, now.Add(e.in.Timeout.D()-res.Took)
+		it.unknown, it.settled = true, now.Add(e.in.Idempotency.Settles.D()-res.Took)
 		e.again(ln, it, res)
 	case deliver.Retry:
+		if wait := it.settled.Sub(now); ev.probe && wait > 0 {
+			e.later(ln, it, wait) // the call may still be at work: what is not there yet may come
+			break
+		}
 		if ev.probe {
 			it.unknown, it.called, it.calledAt = false, false, time.Time{} // asked: it is not there
 			it.decision = nil                                              // it was made of a call that may have had its effect

@@ -86,7 +86,7 @@ func (e *engine) recall(ln *lane, it *item) {
 			it.intent = it.intent || own
 			it.op, it.key = op.Name, op.Key
 			it.called, it.unknown, it.calledAt = true, true, op.At
-			it.askAfter = e.Now().Add(e.in.Timeout.D())
+			it.settled = e.Now().Add(e.in.Idempotency.Settles.D()) // it may have been made a moment ago
 		}
 	}
 }

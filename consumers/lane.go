@@ -64,7 +64,7 @@ type item struct {
 	unknown  bool          // a call's effect is unknown: probe before repeating, where that is declared
 	called   bool          // some attempt may have had an effect
 	calledAt time.Time     // the first such attempt
-	askAfter time.Time     // before that, a probe may come before the call it asks about
+	settled  time.Time     // from then on a probe finds the effect of the call it asks about, if there is one
 	op       string
 	withheld []string
 

@@ -72,7 +72,7 @@ func (w *world) plan() (effectAt, answerAt time.Duration, answer deliver.Result)
 	ok := deliver.Result{Class: deliver.Delivered, Status: 200}
 	switch w.mood {
 	case slow:
-		at := ms(timeout) // what is done later than a timeout after it was asked, no probe can know
+		at := ms(max(timeout, int(w.in.Idempotency.Settles.D()/time.Millisecond))) // what is done later than declared, no probe can know
 		return at, at + ms(timeout), ok
 	case deaf:
 		if w.rng.IntN(2) == 0 {

@@ -138,6 +138,30 @@ func TestUnknownEffectIsProbed(t *testing.T) {
 	}
 }
 
+// TestAnEffectThatComesLateIsWaitedFor: a probe that finds nothing while the call may still be at work is no leave to make
+// another.
+func TestAnEffectThatComesLateIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, strings.Replace(keyed, "{key: Idempotency-Key, remembers: 24h}", `{probe: "GET URL/things?reference={event.id}", settles: 5s}`, 1))
+	b.down.answer = func(n int, r *http.Request) (int, http.Header, bool) {
+		switch n {
+		case 1:
+			return 0, nil, false // lost, and at work
+		case 3:
+			b.down.effects["a1"] = 1 // not there when it was asked for first, and there now
+		}
+		return 200, nil, r.Method == http.MethodPost
+	}
+	b.start()
+	b.publish(event("a1", schemas.OrderCreated, "A", 1))
+	if diff := cmp.Diff([]string{"a1=already_done"}, kinds(b.wait(1))); diff != "" {
+		t.Error(diff)
+	}
+	if b.down.effects["a1"] != 1 {
+		t.Errorf("effects %v, want one", b.down.effects)
+	}
+}
+
 const warehouse = `
 operation: fulfill
 idempotency: {key: Idempotency-Key, remembers: 24h}

@@ -82,8 +82,12 @@ func load(l *loader) (*Topology, error) {
 	return t, nil
 }
 
-// patience is the least that Scale leaves of a call's timeout: a day can be compressed, a network cannot.
-const patience = Duration(300 * time.Millisecond)
+// patience is the least that Scale leaves of a call's timeout, and settling of the time in which its effect may come: a day can
+// be compressed, a network cannot.
+const (
+	patience = Duration(300 * time.Millisecond)
+	settling = Duration(2 * time.Second)
+)
 
 // Scale multiplies every duration of the topology by f, for demos and drills; rates are divided by it.
 func (t *Topology) Scale(f float64) {
@@ -96,12 +100,13 @@ func (t *Topology) Scale(f float64) {
 	}
 	for i := range t.Integrations {
 		in := &t.Integrations[i]
-		for _, d := range []*Duration{&in.CompleteWithin, &in.StaleAfter, &in.ExpiresAfter, &in.Timeout, &in.Retry.Initial, &in.Retry.Max, &in.Retry.GiveUpAfter, &in.Breaker.Open} {
-			if d == &in.Timeout && *d > patience {
-				*d = max(Duration(float64(*d)*f), patience)
-				continue
-			}
+		for _, d := range []*Duration{&in.CompleteWithin, &in.StaleAfter, &in.ExpiresAfter, &in.Retry.Initial, &in.Retry.Max, &in.Retry.GiveUpAfter, &in.Breaker.Open} {
 			scale(d)
+		}
+		for d, least := range map[*Duration]Duration{&in.Timeout: patience, &in.Idempotency.Settles: settling} {
+			least = min(*d, least)
+			scale(d)
+			*d = max(*d, least)
 		}
 		in.Rate.Limit = PerSecond(float64(in.Rate.Limit) / f)
 		for j := range in.Rate.Slow {
@@ -160,6 +165,9 @@ func integrationDefaults(in *Integration) {
 	or(&in.InFlight, 64)
 	or(&in.Order, "hold")
 	or(&in.DedupWindow, Duration(35*24*time.Hour))
+	if in.Idempotency.Probe != "" {
+		or(&in.Idempotency.Settles, 2*in.Timeout)
+	}
 	for i := range in.Deliver {
 		r := &in.Deliver[i]
 		r.Mark = in.Mark

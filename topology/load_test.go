@@ -71,6 +71,8 @@ func TestLoadFaults(t *testing.T) {
 		{"unowned field name", "ownership.yaml", "order.total", "order.totl", []string{`ownership.yaml:1: unknown field "order.totl"`}},
 		{"no idempotency", "integrations/a.yaml", "idempotency: {upsert: true}", "idempotency: {}", []string{"integrations/a.yaml:6: declare one of key, upsert, probe or none: what happens if this call is made twice?"}},
 		{"key outlived by retries", "integrations/a.yaml", "idempotency: {upsert: true}", "idempotency: {key: K, remembers: 1h}", []string{"a late retry would be a second effect"}},
+		{"settles without a probe", "integrations/a.yaml", "idempotency: {upsert: true}", "idempotency: {upsert: true, settles: 1m}", []string{"integrations/a.yaml:6: settles is about a probe, and none is declared"}},
+		{"settles before the call ends", "integrations/a.yaml", "idempotency: {upsert: true}", `idempotency: {probe: "GET http://a/{event.id}", settles: 1s}`, []string{"integrations/a.yaml:6: settles is 1s and a call may take 5s"}},
 		{"two at once", "integrations/a.yaml", "name: a\nteam: ops\noperation: do\ncomplete_within: 1h", "name: b\nteam: none\noperation: do", []string{
 			`integrations/a.yaml:1: name is "b": write "a"`, `integrations/a.yaml:2: team "none"`, "integrations/a.yaml:1: complete_within is missing"}},
 		{"duplicate key", "teams.yaml", teamsFile, "ops: {pager: p}\nops: {pager: q}\n", []string{`teams.yaml:2: mapping key "ops" already defined`}},

@@ -148,6 +148,9 @@ type Idempotency struct {
 	// Probe asks the downstream by our reference before a call of unknown effect is repeated: "GET <url>"; 2xx says it
 	// is there, 404 that it is not.
 	Probe string `yaml:"probe"`
+	// Settles is how long after a call its effect may still come to be, whoever waits for the answer: a probe that finds
+	// nothing before that is made again. For Probe only; default twice the timeout, and never less than the timeout.
+	Settles Duration `yaml:"settles"`
 	// None true: an intent is durable before the call, and an unknown effect is parked for a person.
 	None bool `yaml:"none"`
 }

@@ -172,7 +172,13 @@ func (l *loader) idempotency(file string, in *Integration) {
 	if id.Key != "" && id.Remembers > 0 && id.Remembers < in.Retry.GiveUpAfter {
 		l.at(file, "idempotency", "the key is remembered for %s but retried for %s: a late retry would be a second effect", id.Remembers.D(), in.Retry.GiveUpAfter.D())
 	}
+	if id.Settles != 0 && id.Probe == "" {
+		l.at(file, "idempotency", "settles is about a probe, and none is declared")
+	}
 	if id.Probe != "" {
+		if id.Settles < in.Timeout {
+			l.at(file, "idempotency", "settles is %s and a call may take %s: its effect may come as late as that", id.Settles.D(), in.Timeout.D())
+		}
 		method, address, ok := strings.Cut(id.Probe, " ")
 		if !ok || (method != "GET" && method != "HEAD") {
 			l.at(file, "idempotency", "probe %q: write \"GET <url>\"", id.Probe)
