@@ -68,8 +68,8 @@ func (r *rounds) verdict(e evidence) {
 			waiting[s.integration+" parked: "+string(s.reason)]++
 		}
 	}
-	r.Logf("seed %d: %d lives, %d posts taken in %d attempts, %d events, %d outcomes, %d engine restarts, %d transactions ended by hand, %d states written again after a newer one\n%v\neffects %v\n%v\nfaults that happened: %v",
-		r.seed, len(e.lives), len(e.posts), attempts, len(e.events), len(e.said), r.tally.of("engine restarts"), r.tally.of("transactions ended by hand"), court.rewound, counts, made, waiting, r.happened)
+	r.Logf("seed %d: %d lives, %d posts taken in %d attempts, %d events, %d outcomes, %d engine restarts, %d states written again after a newer one\n%v\neffects %v\n%v\nfaults that happened: %v",
+		r.seed, len(e.lives), len(e.posts), attempts, len(e.events), len(e.said), r.tally.of("engine restarts"), court.rewound, counts, made, waiting, r.happened)
 	for _, in := range r.topo.Integrations {
 		if made[in.Name] == 0 {
 			r.Errorf("%s did nothing: nothing was proved", in.Name)

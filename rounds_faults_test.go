@@ -16,23 +16,21 @@ import (
 type fault struct {
 	name   string
 	share  int  // how often it is dealt, among the others
-	broker bool // it needs a broker of the test's own
-	named  bool // it happens only where SEAM_ROUNDS_FAULTS names it
+	broker bool // it needs a cluster of the test's own
 	do     func(ctx context.Context, r *rounds, rng *rand.Rand) (happened bool, err error)
 }
 
 var faults = []fault{
-	{"kill -9, restart", 3, false, false, killed},
-	{"kill -9, taken over", 1, false, false, takenOver},
-	{"SIGSTOP, taken over", 1, false, false, frozen},
-	{"third process comes and goes", 2, false, false, third},
-	// Kafka 4.3.1 itself may lose the end of a transaction in this one: see rounds_hung_test.go.
-	{"broker kill -9, restart", 1, true, true, brokerKilled},
-	{"broker SIGSTOP", 1, true, false, brokerFrozen},
-	{string(slow), 3, false, false, moody(slow)},
-	{string(down), 2, false, false, moody(down)},
-	{string(lying), 3, false, false, moody(lying)},
-	{string(busy), 2, false, false, moody(busy)},
+	{"kill -9, restart", 3, false, killed},
+	{"kill -9, taken over", 1, false, takenOver},
+	{"SIGSTOP, taken over", 1, false, frozen},
+	{"third process comes and goes", 2, false, third},
+	{"broker kill -9, restart", 1, true, brokerKilled},
+	{"broker SIGSTOP", 1, true, brokerFrozen},
+	{string(slow), 3, false, moody(slow)},
+	{string(down), 2, false, moody(down)},
+	{string(lying), 3, false, moody(lying)},
+	{string(busy), 2, false, moody(busy)},
 }
 
 // deal shuffles faults into an endless deck: every kind comes before any comes too often.
@@ -41,7 +39,7 @@ func (r *rounds) deal(n int) []fault {
 	for len(out) < n {
 		if len(r.deck) == 0 {
 			for _, f := range faults {
-				if f.broker && r.broker == nil || !f.chosen() {
+				if f.broker && r.cluster == nil || !f.chosen() {
 					continue
 				}
 				r.deck = append(r.deck, f)
@@ -62,10 +60,10 @@ func (r *rounds) deal(n int) []fault {
 	return out
 }
 
-// chosen tells whether SEAM_ROUNDS_FAULTS, names with | between them, wants the fault; unset it wants all that need no naming.
+// chosen tells whether SEAM_ROUNDS_FAULTS, names with | between them, wants the fault; unset it wants all.
 func (f fault) chosen() bool {
 	names := os.Getenv("SEAM_ROUNDS_FAULTS")
-	return names == "" && !f.named || slices.Contains(strings.Split(names, "|"), f.name)
+	return names == "" || slices.Contains(strings.Split(names, "|"), f.name)
 }
 
 // moment waits until a seeded number of outcomes of this round was told.
@@ -183,23 +181,25 @@ func brokerKilled(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) 
 	}
 	r.brokers.Lock()
 	defer r.brokers.Unlock()
-	err := r.broker.restart(ctx)
+	err := r.cluster.do(ctx, "restart", 1+rng.IntN(brokers))
 	return err == nil, err
 }
 
-// brokerFrozen stops the broker until a source was refused for it, or for some seconds.
+// brokerFrozen stops a broker until a seeded number of outcomes was told meanwhile, or for some seconds: after three of them
+// others lead what it led.
 func brokerFrozen(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
 	if err := r.moment(ctx, rng); err != nil {
 		return false, err
 	}
 	r.brokers.Lock()
 	defer r.brokers.Unlock()
-	refused := r.tally.of("refused")
-	if err := r.broker.freeze(ctx); err != nil {
+	n := 1 + rng.IntN(brokers)
+	if err := r.cluster.do(ctx, "freeze", n); err != nil {
 		return false, err
 	}
-	r.tally.within(ctx, time.Duration(2+rng.IntN(4))*time.Second, func() bool { return r.tally.of("refused") > refused+rng.IntN(40) })
-	return true, r.broker.thaw(ctx)
+	least := r.tally.of("outcome") + 200 + rng.IntN(800)
+	r.tally.within(ctx, time.Duration(2+rng.IntN(5))*time.Second, func() bool { return r.tally.of("outcome") >= least })
+	return true, r.cluster.do(ctx, "thaw", n)
 }
 
 // moody puts some downstreams into a mood until a seeded number of calls has met it, or for some seconds.

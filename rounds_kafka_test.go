@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,18 +17,22 @@ import (
 // cluster.sh is where a real Kafka of the test's own comes from.
 const clusterScript = "deploy/local/cluster.sh"
 
-// broker is a Kafka that the test started and may break.
-type broker struct{ local string }
+// brokers is how many brokers a Kafka of the test's own has. One alone would lose transactions when it comes back: its
+// coordinator takes partitions whose leader is not yet known for deleted, and skips their markers.
+const brokers = 3
+
+// cluster is a Kafka that the test started and may break.
+type cluster struct{ local string }
 
 // ownKafka gives a Kafka for the rounds. Where the jars are at hand (SEAM_KAFKA_LIBS) it is a real one of the test's own,
-// which may be broken; else the embedded one, or one that others use too, and the broker is nil.
-func ownKafka(t *testing.T) (*topologytest.Kafka, *broker) {
+// whose brokers may be broken one at a time; else the embedded one, or one that others use too, and the cluster is nil.
+func ownKafka(t *testing.T) (*topologytest.Kafka, *cluster) {
 	t.Helper()
 	if os.Getenv("SEAM_KAFKA_LIBS") == "" {
 		return topologytest.Cluster(t), nil
 	}
 	// A broker that was killed may not come back before its session is over: 9 s by default.
-	out, err := script(t.Context(), "", "start", "broker.session.timeout.ms=3000")
+	out, err := script(t.Context(), "", "start", "--brokers", strconv.Itoa(brokers), "broker.session.timeout.ms=3000")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,24 +41,23 @@ func ownKafka(t *testing.T) (*topologytest.Kafka, *broker) {
 		name, value, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(line, "export ")), "=")
 		exports[name] = strings.ReplaceAll(value, `\`, "") // bash's %q, of addresses and a path
 	}
-	b := &broker{exports["SEAM_LOCAL"]}
+	c := &cluster{exports["SEAM_LOCAL"]}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		_ = b.thaw(ctx) // it cannot end while it is frozen, and may not be
-		if _, err := script(ctx, b.local, "stop"); err != nil {
+		for n := range brokers {
+			_ = c.do(ctx, "thaw", n+1) // it cannot end while it is frozen, and may not be
+		}
+		if _, err := script(ctx, c.local, "stop"); err != nil {
 			t.Error(err)
 		}
 	})
-	return &topologytest.Kafka{Brokers: strings.Split(exports["SEAM_BROKERS"], ","), Registry: exports["SEAM_REGISTRY"], Prefix: "rounds."}, b
+	return &topologytest.Kafka{Brokers: strings.Split(exports["SEAM_BROKERS"], ","), Registry: exports["SEAM_REGISTRY"], Prefix: "rounds."}, c
 }
 
-func (b *broker) restart(ctx context.Context) error { return b.do(ctx, "restart") }
-func (b *broker) freeze(ctx context.Context) error  { return b.do(ctx, "freeze") }
-func (b *broker) thaw(ctx context.Context) error    { return b.do(ctx, "thaw") }
-
-func (b *broker) do(ctx context.Context, verb string) error {
-	_, err := script(ctx, b.local, verb)
+// do has a verb of the script done to a broker, of those from 1 to brokers.
+func (c *cluster) do(ctx context.Context, verb string, broker int) error {
+	_, err := script(ctx, c.local, verb, strconv.Itoa(broker))
 	return err
 }
 

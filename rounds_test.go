@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,15 +58,15 @@ func TestRounds(t *testing.T) {
 // rounds is a run of them.
 type rounds struct {
 	*testing.T
-	ctx    context.Context
-	seed   int
-	rng    *rand.Rand
-	kafka  *topologytest.Kafka
-	broker *broker // nil where it may not be broken
-	adm    *kadm.Client
-	topo   *topology.Topology
-	dir    string
-	env    []string
+	ctx     context.Context
+	seed    int
+	rng     *rand.Rand
+	kafka   *topologytest.Kafka
+	cluster *cluster // nil where it may not be broken
+	adm     *kadm.Client
+	topo    *topology.Topology
+	dir     string
+	env     []string
 
 	tally *tally
 	world *world
@@ -81,7 +80,7 @@ type rounds struct {
 	dealt    bool
 	began    int        // outcomes before this round
 	alone    sync.Mutex // one of the two processes may be down
-	brokers  sync.Mutex // one hand on the broker
+	brokers  sync.Mutex // one broker may be away
 	mu       sync.Mutex
 	dealtOf  map[string]int
 	happened map[string]int
@@ -98,7 +97,7 @@ func newRounds(t *testing.T, seed int) *rounds {
 		t.Cleanup(cancel)
 	}
 	r.ctx = ctx
-	r.kafka, r.broker = ownKafka(t)
+	r.kafka, r.cluster = ownKafka(t)
 	r.adm = kadm.NewClient(r.kafka.Client(r))
 	r.world = newWorld(t, seed, r.tally)
 	edge := freeAddress(t)
@@ -169,13 +168,6 @@ func (r *rounds) round(n, of int) {
 	dealt := r.deal(max(1+rng.IntN(2), (len(faults)+of-1)/of))
 	ctx, cancel := context.WithTimeoutCause(r.ctx, roundLimit, fmt.Errorf("round %d is not over after %s", n, roundLimit))
 	defer cancel()
-	if slices.ContainsFunc(dealt, func(f fault) bool { return f.broker }) {
-		mending, stop := context.WithCancel(ctx)
-		var mender sync.WaitGroup
-		mender.Go(func() { r.mend(mending) })
-		defer mender.Wait()
-		defer stop()
-	}
 	var g errgroup.Group
 	g.Go(func() error { return r.shop.sendAll(ctx, t.posts) })
 	var names []string
@@ -210,7 +202,6 @@ func (r *rounds) round(n, of int) {
 		for _, p := range r.procs {
 			text += "\n" + p.words()
 		}
-		text += "\n" + r.transactions()
 		r.Fatalf("seed %d, round %d (%s): %v\n%s", r.seed, n, strings.Join(names, ", "), err, text)
 	}
 }

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # A real Apache Kafka and a real schema registry on loopback, without containers.
 #
-#   eval "$(deploy/local/cluster.sh start)"    fetch what is missing, start both, wait until they answer; arguments after
-#                                              start (name=value) are added to the broker's server.properties
+#   eval "$(deploy/local/cluster.sh start)"    fetch what is missing, start both, wait until they answer; --brokers 3 starts as
+#                                              many, which hold a replica of everything each, and name=value after it is
+#                                              added to their server.properties
 #   go test ./...                              now against them
 #   deploy/local/cluster.sh stop               end exactly what start began ($SEAM_LOCAL), remove its files
-#   deploy/local/cluster.sh restart            kill the broker of $SEAM_LOCAL (SIGKILL), start it again, wait until it answers
-#   deploy/local/cluster.sh freeze             stop that broker where it stands (SIGSTOP); thaw lets it go on (SIGCONT)
+#   deploy/local/cluster.sh restart [N]        kill broker N of $SEAM_LOCAL (SIGKILL; the first unless told), start it again,
+#                                              wait until it answers
+#   deploy/local/cluster.sh freeze [N]         stop that broker where it stands (SIGSTOP); thaw lets it go on (SIGCONT)
 #   eval "$(deploy/local/cluster.sh fetch)"    only fetch: the tools of the interop tests, without a broker
 #
 # start prints on stdout what to export: SEAM_BROKERS, SEAM_REGISTRY and SEAM_LOCAL (the folder of this run), and as fetch
@@ -107,48 +109,69 @@ await() {
   done
 }
 
-# spawn_kafka starts the broker on the records of $SEAM_LOCAL.
-spawn_kafka() { spawn kafka java -Xms256m -Xmx768m -XX:+UseSerialGC -cp "$(jars)/kafka/*" kafka.Kafka "$SEAM_LOCAL/server.properties"; }
+# spawn_kafka N starts broker N on its records.
+spawn_kafka() { spawn "kafka-$1" java -Xms256m -Xmx768m -XX:+UseSerialGC -cp "$(jars)/kafka/*" kafka.Kafka "$SEAM_LOCAL/kafka-$1.properties"; }
 
-# await_kafka PORT: until the broker serves its metadata there.
+# await_kafka N: until broker N serves its metadata.
 await_kafka() {
-  await kafka bash -c "exec 3<>/dev/tcp/127.0.0.1/$1"
-  await kafka kcat -b "127.0.0.1:$1" -L -m 2
+  local port
+  port=$(sed -n 's|^advertised.listeners=PLAINTEXT://127.0.0.1:||p' "$SEAM_LOCAL/kafka-$1.properties")
+  await "kafka-$1" bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+  await "kafka-$1" kcat -b "127.0.0.1:$port" -L -m 2
+}
+
+# configure N: the server.properties of broker N, of as many as $brokers and $controllers name.
+configure() {
+  local replicas=${#brokers[@]}
+  cat "$here/server.properties"
+  printf 'node.id=%s\nlog.dirs=%s\n' "$1" "$SEAM_LOCAL/records-$1"
+  printf 'listeners=PLAINTEXT://127.0.0.1:%s,CONTROLLER://127.0.0.1:%s\n' "${brokers[$1 - 1]}" "${controllers[$1 - 1]}"
+  printf 'advertised.listeners=PLAINTEXT://127.0.0.1:%s\n' "${brokers[$1 - 1]}"
+  printf 'controller.quorum.voters=%s\n' "$(for i in "${!controllers[@]}"; do printf '%s%s@127.0.0.1:%s' "$( ((i == 0)) || printf ,)" "$((i + 1))" "${controllers[i]}"; done)"
+  printf '%s.replication.factor=%s\n' default "$replicas" offsets.topic "$replicas" transaction.state.log "$replicas" share.coordinator.state.topic "$replicas"
+  printf '%s=%s\n' min.insync.replicas "$((replicas / 2 + replicas % 2))" transaction.state.log.min.isr "$((replicas / 2 + replicas % 2))" \
+    share.coordinator.state.topic.min.isr "$((replicas / 2 + replicas % 2))"
 }
 
 start() {
+  local many=1
+  if [[ ${1:-} == --brokers ]]; then
+    [[ ${2:-} =~ ^[1-9]$ ]] || die "--brokers is \"${2:-}\": write a number from 1 to 9"
+    many=$2
+    shift 2
+  fi
   fetch
-  local libs registry_jar broker controller web manage taken=""
+  local libs registry_jar web manage cluster i brokers=() controllers=() taken=""
   libs=$(jars)/kafka
   registry_jar=$(ls "$(jars)"/registry/*-runner.jar)
   SEAM_LOCAL=$(mktemp -d "${TMPDIR:-/tmp}/seam-local.XXXXXX")
   trap '(($? == 0)) || stop' EXIT # a start that did not end well leaves nothing behind
-  broker=$(free_port); taken+=" $broker"
-  controller=$(free_port); taken+=" $controller"
+  for ((i = 0; i < many; i++)); do
+    brokers[i]=$(free_port); taken+=" ${brokers[i]}"
+    controllers[i]=$(free_port); taken+=" ${controllers[i]}"
+  done
   web=$(free_port); taken+=" $web"
   manage=$(free_port)
 
-  {
-    cat "$here/server.properties"
-    printf 'listeners=PLAINTEXT://127.0.0.1:%s,CONTROLLER://127.0.0.1:%s\n' "$broker" "$controller"
-    printf 'advertised.listeners=PLAINTEXT://127.0.0.1:%s\n' "$broker"
-    printf 'controller.quorum.voters=1@127.0.0.1:%s\nlog.dirs=%s/records\n' "$controller" "$SEAM_LOCAL"
-    printf '%s\n' "$@"
-  } >"$SEAM_LOCAL/server.properties"
-  java -Xmx128m -cp "$libs/*" kafka.tools.StorageTool format --cluster-id="$(head -c 16 /dev/urandom | basenc --base64url | cut -c1-22)" \
-    -c "$SEAM_LOCAL/server.properties" >"$SEAM_LOCAL/format.log" 2>&1 || { cat "$SEAM_LOCAL/format.log" >&2; die "Kafka's storage could not be formatted"; }
+  cluster=$(head -c 16 /dev/urandom | basenc --base64url | cut -c1-22)
+  for ((i = 1; i <= many; i++)); do
+    { configure "$i"; printf '%s\n' "$@"; } >"$SEAM_LOCAL/kafka-$i.properties"
+    java -Xmx128m -cp "$libs/*" kafka.tools.StorageTool format --cluster-id="$cluster" \
+      -c "$SEAM_LOCAL/kafka-$i.properties" >"$SEAM_LOCAL/format.log" 2>&1 || { cat "$SEAM_LOCAL/format.log" >&2; die "Kafka's storage could not be formatted"; }
+  done
 
   spawn registry env QUARKUS_HTTP_HOST=127.0.0.1 QUARKUS_HTTP_PORT="$web" QUARKUS_MANAGEMENT_PORT="$manage" \
     APICURIO_REST_DELETION_ARTIFACT_ENABLED=true APICURIO_REST_DELETION_ARTIFACT_VERSION_ENABLED=true \
     java -Xmx400m -XX:TieredStopAtLevel=1 -jar "$registry_jar"
-  spawn_kafka
-
-  await_kafka "$broker"
-  say "Kafka answers at 127.0.0.1:$broker after $SECONDS s"
+  for ((i = 1; i <= many; i++)); do spawn_kafka "$i"; done
+  for ((i = 1; i <= many; i++)); do await_kafka "$i"; done
+  local addresses
+  addresses=$(IFS=,; printf '%s' "${brokers[*]/#/127.0.0.1:}")
+  say "Kafka answers at $addresses after $SECONDS s"
   await registry curl -fsS -m 2 "http://127.0.0.1:$web/apis/ccompat/v7/subjects"
   say "the registry answers at 127.0.0.1:$web after $SECONDS s"
 
-  printf 'export SEAM_BROKERS=%q\n' "127.0.0.1:$broker"
+  printf 'export SEAM_BROKERS=%q\n' "$addresses"
   printf 'export SEAM_REGISTRY=%q\n' "http://127.0.0.1:$web/apis/ccompat/v7"
   printf 'export SEAM_LOCAL=%q\n' "$SEAM_LOCAL"
 }
@@ -159,34 +182,34 @@ running() {
   [[ -d $SEAM_LOCAL && $SEAM_LOCAL == *seam-local.* ]] || die "$SEAM_LOCAL is no run of this script"
 }
 
-# signal_kafka SIGNAL: sends it to the broker that this run began, and to nobody else.
+# signal_kafka SIGNAL N: sends it to broker N that this run began, and to nobody else.
 signal_kafka() {
   running
   local pid born name
   while read -r pid born name; do
-    [[ $name == kafka ]] || continue
-    [[ $(started_at "$pid") == "$born" ]] || die "the broker ($pid) has ended"
+    [[ $name == "kafka-$2" ]] || continue
+    [[ $(started_at "$pid") == "$born" ]] || die "broker $2 ($pid) has ended"
     kill "-$1" "$pid"
     return
   done <"$SEAM_LOCAL/pids"
-  die "no broker was started in $SEAM_LOCAL"
+  die "no broker $2 was started in $SEAM_LOCAL"
 }
 
-freeze() { signal_kafka STOP; }
-thaw() { signal_kafka CONT; }
+freeze() { signal_kafka STOP "${1:-1}"; }
+thaw() { signal_kafka CONT "${1:-1}"; }
 
 restart() {
-  signal_kafka KILL
-  local pid born deadline=$((SECONDS + 20))
-  read -r pid born _ < <(grep ' kafka$' "$SEAM_LOCAL/pids")
+  local n=${1:-1} pid born deadline=$((SECONDS + 20))
+  signal_kafka KILL "$n"
+  read -r pid born _ < <(grep " kafka-$n\$" "$SEAM_LOCAL/pids")
   while [[ $(started_at "$pid") == "$born" ]]; do
     ((SECONDS < deadline)) || die "the broker ($pid) does not end"
     sleep 0.05
   done
-  sed -i '/ kafka$/d' "$SEAM_LOCAL/pids"
-  spawn_kafka
-  await_kafka "$(sed -n 's|^advertised.listeners=PLAINTEXT://127.0.0.1:||p' "$SEAM_LOCAL/server.properties")"
-  say "Kafka answers again after $SECONDS s"
+  sed -i "/ kafka-$n\$/d" "$SEAM_LOCAL/pids"
+  spawn_kafka "$n"
+  await_kafka "$n"
+  say "broker $n answers again after $SECONDS s"
 }
 
 stop() {
@@ -207,5 +230,5 @@ stop() {
 
 case ${1:-} in
   fetch | start | stop | restart | freeze | thaw) "$@" ;;
-  *) sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+  *) sed -n '2,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac
