@@ -97,6 +97,9 @@ func (c Config) options() []kgo.Opt {
 		kgo.SessionTimeout(c.Session),
 		kgo.HeartbeatInterval(min(heartbeat, c.Session/4)),
 		kgo.RebalanceTimeout(rebalanceLimit),
+		// With several brokers a transaction often begins before the last one's markers stand everywhere; the partition refuses
+		// its records until then, and the client sends them again only after it has asked for metadata, by default after 5 s.
+		kgo.MetadataMinAge(50*time.Millisecond),
 		kgo.TransactionalID(id),
 		kgo.TransactionTimeout(txnTimeout),
 		kgo.ProducerLinger(0),              // the tick is the linger

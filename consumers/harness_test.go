@@ -167,7 +167,7 @@ func (b *bench) follow() {
 // start runs a worker until the test ends or stop is called; stop waits for it.
 func (b *bench) start(change ...func(*consumers.Config)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := consumers.Config{Topology: b.topo, Integration: &b.topo.Integrations[0], Options: []kgo.Opt{kgo.SeedBrokers(b.kafka.Brokers...), kgo.MetadataMinAge(50 * time.Millisecond)}, Serde: b.serde, Tick: 10 * time.Millisecond}
+	c := consumers.Config{Topology: b.topo, Integration: &b.topo.Integrations[0], Options: []kgo.Opt{kgo.SeedBrokers(b.kafka.Brokers...)}, Serde: b.serde, Tick: 10 * time.Millisecond}
 	if os.Getenv("SEAM_TEST_LOG") != "" {
 		c.Logger = slog.New(slog.NewTextHandler(b.Output(), nil))
 	}

@@ -206,7 +206,7 @@ func (s *sim) note(format string, args ...any) {
 }
 
 func (s *sim) options(dial dialer) []kgo.Opt {
-	return []kgo.Opt{kgo.SeedBrokers("localhost:9092", "localhost:9093"), kgo.Dialer(dial), kgo.MetadataMinAge(50 * time.Millisecond)}
+	return []kgo.Opt{kgo.SeedBrokers("localhost:9092", "localhost:9093"), kgo.Dialer(dial)}
 }
 
 // RoundTrip is the registry's network.

@@ -24,6 +24,7 @@ func ClientOpts() []kgo.Opt {
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // nil: murmur2 for records with a key, and ours all have one
 		kgo.ProducerLinger(2 * time.Millisecond),
+		kgo.MetadataMinAge(100 * time.Millisecond), // a record whose leader moved is sent to the new one only after that
 		kgo.ProducerBatchCompression(kgo.ZstdCompression().WithLevel(1), kgo.NoCompression()),
 		// Longer than any source waits: a record given up by its request is not needed any more, as its source sends it
 		// again under the same event id.
