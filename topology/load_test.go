@@ -73,6 +73,10 @@ func TestLoadFaults(t *testing.T) {
 		{"key outlived by retries", "integrations/a.yaml", "idempotency: {upsert: true}", "idempotency: {key: K, remembers: 1h}", []string{"a late retry would be a second effect"}},
 		{"settles without a probe", "integrations/a.yaml", "idempotency: {upsert: true}", "idempotency: {upsert: true, settles: 1m}", []string{"integrations/a.yaml:6: settles is about a probe, and none is declared"}},
 		{"settles before the call ends", "integrations/a.yaml", "idempotency: {upsert: true}", `idempotency: {probe: "GET http://a/{event.id}", settles: 1s}`, []string{"integrations/a.yaml:6: settles is 1s and a call may take 5s"}},
+		{"key is no header", "integrations/a.yaml", "idempotency: {upsert: true}", "idempotency: {key: Idempotency Key, remembers: 24h}", []string{`integrations/a.yaml:6: "Idempotency Key" is no name of a header`}},
+		{"header with two lines", "integrations/a.yaml", `{order.id}"}`, `{order.id}", headers: {X-Tenant: "a\r\nb"}}`, []string{"integrations/a.yaml:9: header X-Tenant holds a control character, perhaps a line's end"}},
+		{"header of HTTP itself", "integrations/a.yaml", `{order.id}"}`, `{order.id}", headers: {host: erp}}`, []string{"integrations/a.yaml:9: header host is not yours to set"}},
+		{"token with its line's end", "integrations/a.yaml", `{order.id}"}`, `{order.id}", auth: {bearer: "secret\n"}}`, []string{"integrations/a.yaml:9: bearer holds a control character"}},
 		{"two at once", "integrations/a.yaml", "name: a\nteam: ops\noperation: do\ncomplete_within: 1h", "name: b\nteam: none\noperation: do", []string{
 			`integrations/a.yaml:1: name is "b": write "a"`, `integrations/a.yaml:2: team "none"`, "integrations/a.yaml:1: complete_within is missing"}},
 		{"duplicate key", "teams.yaml", teamsFile, "ops: {pager: p}\nops: {pager: q}\n", []string{`teams.yaml:2: mapping key "ops" already defined`}},

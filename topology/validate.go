@@ -3,6 +3,7 @@ package topology
 import (
 	"fmt"
 	"maps"
+	"net/textproto"
 	"net/url"
 	"path"
 	"regexp"
@@ -166,6 +167,9 @@ func (l *loader) idempotency(file string, in *Integration) {
 	if n != 1 {
 		l.at(file, "idempotency", "declare one of key, upsert, probe or none: what happens if this call is made twice?")
 	}
+	if id.Key != "" {
+		l.headers(file, "idempotency", []string{id.Key}, nil)
+	}
 	if id.Key != "" && id.Remembers == 0 {
 		l.at(file, "idempotency", "remembers is missing: how long does %s know a key?", in.Name)
 	}
@@ -212,6 +216,13 @@ func (l *loader) route(file string, in *Integration, i int) {
 		if _, err := ParseTemplate(r.HTTP.URL); err != nil {
 			l.at(file, at+".http.url", "url: %v", err)
 		}
+		l.headers(file, at+".http.headers", slices.Sorted(maps.Keys(r.HTTP.Headers)), r.HTTP.Headers)
+		if auth := r.HTTP.Auth; auth.Header != "" {
+			l.headers(file, at+".http.auth", []string{auth.Header}, map[string]string{auth.Header: auth.Value.Reveal()})
+		}
+		if strings.ContainsFunc(r.HTTP.Auth.Bearer.Reveal(), isControl) {
+			l.at(file, at+".http.auth", "bearer holds a control character, perhaps a line's end")
+		}
 	}
 	for _, problem := range slices.Sorted(maps.Keys(r.Answers.Problems)) {
 		if class := r.Answers.Problems[problem]; !slices.Contains([]string{"delivered", "already_done", "rejected", "retry", "unknown"}, class) {
@@ -237,6 +248,26 @@ func (l *loader) route(file string, in *Integration, i int) {
 		}
 	}
 }
+
+// framing are the headers by which HTTP itself tells where a message ends, and to whom it goes.
+var framing = []string{"Connection", "Content-Length", "Host", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+
+// headers checks the lines of a request's head.
+func (l *loader) headers(file, at string, names []string, values map[string]string) {
+	for _, name := range names {
+		switch {
+		case strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == ':' || r >= 0x7f }):
+			l.at(file, at, "%q is no name of a header", name)
+		case slices.Contains(framing, textproto.CanonicalMIMEHeaderKey(name)):
+			l.at(file, at, "header %s is not yours to set: it says where the request ends or where it goes", name)
+		case strings.ContainsFunc(values[name], isControl): // the value may be a secret
+			l.at(file, at, "header %s holds a control character, perhaps a line's end", name)
+		}
+	}
+}
+
+// isControl tells what may not stand in a header's value.
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 // join is "a, b, c".
 func join[T ~string](list []T) string {
