@@ -28,8 +28,8 @@
 // what came of them. Why no GroupTransactSession: it commits everything polled, and an abort resumes at the polled head.
 // Why every transaction carries offsets with the generation captured before it was built: a member that lost its partition
 // is refused at that and only at that. Why an unknown end of a transaction stops the engine: the broker may have committed,
-// so memory can no longer be trusted, and a new engine restores what is true. Why net/http makes the calls, though fasthttp is
-// quicker: it ends a call with its context, notices connections that the other side closed before it sends
-// on them, tells what was written, and speaks HTTP/2 and through proxies; each of these decides whether an order waits for a
-// person.
+// so memory can no longer be trusted, and a new engine restores what is true. Why the HTTP/1.1 of the calls is our own, with
+// net/http's reader of answers: it knows to the byte whether anything of a request has left, which decides whether an order
+// waits for a person; it never sends anything twice; it notices connections that the other side closed before it writes on
+// them; and it costs less than net/http, which serves where a proxy leads to the downstream (see deliver.direct).
 package consumers

@@ -19,17 +19,17 @@ import (
 
 // meaning is what an answer tells: by the type of its problem document (RFC 9457) where the route declares that, else by its
 // status. Titles and details are for people.
-func (k *httpKind) meaning(resp *http.Response, body []byte, route *topology.Route) Class {
+func (k *httpKind) meaning(got reply, route *topology.Route) Class {
 	if len(route.Answers.Problems) == 0 {
-		return k.class(resp.StatusCode, route)
+		return k.class(got.status, route)
 	}
-	media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	media, _, err := mime.ParseMediaType(got.header.Get("Content-Type"))
 	if err == nil && media == "application/problem+json" {
-		if c, ok := route.Answers.Problems[reference(body, "type")]; ok {
+		if c, ok := route.Answers.Problems[reference(got.body, "type")]; ok {
 			return Class(c) // validated when the file was read
 		}
 	}
-	return k.class(resp.StatusCode, route)
+	return k.class(got.status, route)
 }
 
 // class says what a status means for a route.
@@ -59,7 +59,7 @@ func (k *httpKind) class(status int, route *topology.Route) Class {
 	return Contract
 }
 
-// transportResult classes a call that got no answer. Nothing was done if not a header was written.
+// transportResult classes a call that got no answer. Nothing was done if nothing was sent.
 func (k *httpKind) transportResult(err error, sent bool) Result {
 	var urlErr *url.Error
 	if errors.As(err, &urlErr) {

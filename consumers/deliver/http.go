@@ -1,18 +1,16 @@
 package deliver
 
 import (
-	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
-	"io"
 	"maps"
-	"net"
 	"net/http"
-	"net/http/httptrace"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/binaryandbeyond/seam/topology"
@@ -23,34 +21,26 @@ const maxAnswer = 64 << 10
 
 // httpKind calls one integration's HTTP API.
 type httpKind struct {
-	in     *topology.Integration
-	client *http.Client
-	probe  *topology.Template
-	method string
-	calls  sync.Map // *topology.Route to *httpCall
-	mask   *strings.Replacer
+	in      *topology.Integration
+	direct  carrier
+	proxied carrier
+	probe   *topology.Template
+	method  string
+	calls   sync.Map // *topology.Route to *httpCall
+	mask    *strings.Replacer
+
+	mu  sync.RWMutex
+	via map[origin]carrier
 }
 
 // httpCall is what all requests of a route have in common.
 type httpCall struct {
 	address *topology.Template
-	header  http.Header // its values are shared, and only read
+	fields  []field
 }
 
 func newHTTP(in *topology.Integration) (*httpKind, error) {
-	transport := &http.Transport{
-		Proxy:               http.ProxyFromEnvironment, // many a company lets nothing out but by its proxy; loopback is never proxied
-		DialContext:         timed(&net.Dialer{Timeout: in.Timeout.D(), KeepAlive: 30 * time.Second}),
-		MaxIdleConnsPerHost: max(in.InFlight, 2), // the default of 2 would reopen a connection for most calls
-		IdleConnTimeout:     90 * time.Second,
-		TLSHandshakeTimeout: in.Timeout.D(),
-		ForceAttemptHTTP2:   true,
-	}
-	k := &httpKind{in: in, client: &http.Client{
-		Transport: transport,
-		// A redirect is an answer outside the contract: following it would carry the credentials elsewhere.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	k := &httpKind{in: in, via: map[origin]carrier{}, direct: newDirect(in.Timeout.D()), proxied: newProxied(in.Timeout.D(), in.InFlight)}
 	k.mask = strings.NewReplacer(secrets(in)...)
 	if in.Idempotency.Probe != "" {
 		method, address, _ := strings.Cut(in.Idempotency.Probe, " ")
@@ -72,20 +62,9 @@ func (k *httpKind) Deliver(ctx context.Context, r Request) Result {
 	}
 	call, err := k.call(r.Route)
 	if err != nil {
-		return Result{Class: Unmappable, Detail: "url: " + err.Error()}
-	}
-	address, err := call.address.Eval(scope)
-	if err != nil {
-		return Result{Class: Unmappable, Detail: "url: " + err.Error()}
-	}
-	req, err := http.NewRequestWithContext(ctx, r.Route.HTTP.Method, address, bytes.NewReader(body))
-	if err != nil {
 		return Result{Class: Unmappable, Detail: err.Error()}
 	}
-	// Without GetBody the transport cannot repeat a request behind our back.
-	req.GetBody = nil
-	req.Header = k.headers(call, r)
-	return k.do(req, r)
+	return k.do(ctx, r, call, message{method: r.Route.HTTP.Method, body: body}, call.address, scope)
 }
 
 // Probe asks the declared address.
@@ -95,19 +74,11 @@ func (k *httpKind) Probe(ctx context.Context, r Request) Result {
 	}
 	call, err := k.call(r.Route)
 	if err != nil {
-		return Result{Class: Unmappable, Detail: "url: " + err.Error()}
-	}
-	address, err := k.probe.Eval(topology.ScopeOf(r.Event, r.Key))
-	if err != nil {
-		return Result{Class: Unmappable, Detail: "probe: " + err.Error()}
-	}
-	req, err := http.NewRequestWithContext(ctx, k.method, address, nil)
-	if err != nil {
 		return Result{Class: Unmappable, Detail: err.Error()}
 	}
-	req.Header = k.headers(call, r)
-	res := k.do(req, r)
+	res := k.do(ctx, r, call, message{method: k.method}, k.probe, topology.ScopeOf(r.Event, r.Key))
 	switch {
+	case res.Class == Unmappable:
 	case res.Status >= 200 && res.Status < 300:
 		res.Class = AlreadyDone
 	case res.Status == http.StatusNotFound:
@@ -125,53 +96,93 @@ func (k *httpKind) call(route *topology.Route) (*httpCall, error) {
 	}
 	address, err := topology.ParseTemplate(route.HTTP.URL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("url: %w", err)
 	}
-	h := http.Header{"Content-Type": {"application/json"}, "User-Agent": {"seam"}}
+	head := http.Header{"Content-Type": {"application/json"}, "User-Agent": {"seam"}}
 	for name, value := range route.HTTP.Headers {
-		h.Set(name, value)
+		head.Set(name, value)
 	}
-	c, _ := k.calls.LoadOrStore(route, &httpCall{address, h})
+	if auth := route.HTTP.Auth; auth.Bearer != "" {
+		head.Set("Authorization", "Bearer "+auth.Bearer.Reveal())
+	}
+	if auth := route.HTTP.Auth; auth.Header != "" {
+		head.Set(auth.Header, auth.Value.Reveal())
+	}
+	fresh := &httpCall{address: address}
+	for _, name := range slices.Sorted(maps.Keys(head)) {
+		f := field{name, head.Get(name)}
+		if err := f.checked(); err != nil {
+			return nil, err
+		}
+		fresh.fields = append(fresh.fields, f)
+	}
+	c, _ := k.calls.LoadOrStore(route, fresh)
 	return c.(*httpCall), nil
 }
 
-// headers are those of one request.
-func (k *httpKind) headers(c *httpCall, r Request) http.Header {
-	h := make(http.Header, len(c.header)+6)
-	h["Seam-Event-Id"] = []string{string(r.Event.ID)}
-	h["Seam-Attempt"] = []string{strconv.Itoa(r.Attempt)}
-	if k.in.Idempotency.Key != "" {
-		h.Set(k.in.Idempotency.Key, r.Key)
+// do addresses a message, makes the call and classes what came of it.
+func (k *httpKind) do(ctx context.Context, r Request, call *httpCall, m message, address *topology.Template, scope *topology.Scope) Result {
+	text, err := address.Eval(scope)
+	if err == nil {
+		m.url, err = url.Parse(text)
 	}
-	if r.TraceParent != "" {
-		h["Traceparent"] = []string{r.TraceParent}
-	}
-	maps.Copy(h, c.header)
-	if auth := r.Route.HTTP.Auth; auth.Bearer != "" {
-		h["Authorization"] = []string{"Bearer " + auth.Bearer.Reveal()}
-	}
-	if auth := r.Route.HTTP.Auth; auth.Header != "" {
-		h.Set(auth.Header, auth.Value.Reveal())
-	}
-	return h
-}
-
-// do makes the call and classes what came of it.
-func (k *httpKind) do(req *http.Request, r Request) Result {
-	route := r.Route
-	var sent atomic.Bool // from here on the downstream may have seen the request
-	trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { bound(i.Conn, r.SendBy) }, WroteHeaderField: func(string, []string) { sent.Store(true) }, WroteHeaders: func() { sent.Store(true) }}
-	resp, err := k.client.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
-		return k.transportResult(err, sent.Load())
+		return Result{Class: Unmappable, Detail: "url: " + err.Error()}
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	res := Result{Status: resp.StatusCode, Class: k.meaning(resp, body, route)}
-	if err == nil && (res.Class == Delivered || res.Class == AlreadyDone) {
-		res.Reference = reference(body, route.Answers.Reference)
+	m.by, m.fixed = r.SendBy, call.fields
+	if m.fields, err = k.fields(r, m.url); err != nil {
+		return Result{Class: Unmappable, Detail: err.Error()}
+	}
+	got, sent, err := k.carrier(m.url).carry(ctx, m)
+	if err != nil {
+		return k.transportResult(err, sent)
+	}
+	res := Result{Status: got.status, Class: k.meaning(got, r.Route)}
+	if !got.broken && (res.Class == Delivered || res.Class == AlreadyDone) {
+		res.Reference = reference(got.body, r.Route.Answers.Reference)
 		return res
 	}
-	res.Detail, res.RetryAfter = excerpt(k.mask.Replace(string(body))), retryAfter(resp.Header, time.Now())
+	res.Detail, res.RetryAfter = excerpt(k.mask.Replace(string(got.body))), retryAfter(got.header, time.Now())
 	return res
+}
+
+// fields are those of one request.
+func (k *httpKind) fields(r Request, to *url.URL) ([]field, error) {
+	list := make([]field, 0, 5)
+	list = append(list, field{"Seam-Event-Id", string(r.Event.ID)}, field{"Seam-Attempt", strconv.Itoa(r.Attempt)})
+	if k.in.Idempotency.Key != "" {
+		list = append(list, field{k.in.Idempotency.Key, r.Key})
+	}
+	if r.TraceParent != "" {
+		list = append(list, field{"Traceparent", r.TraceParent})
+	}
+	if to.User != nil && r.Route.HTTP.Auth.Bearer == "" {
+		password, _ := to.User.Password()
+		list = append(list, field{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(to.User.Username()+":"+password))})
+	}
+	for _, f := range list {
+		if err := f.checked(); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// carrier is what leads to an address: by the environment's proxy where it names one for it.
+func (k *httpKind) carrier(to *url.URL) carrier {
+	at := origin{to.Scheme, to.Host}
+	k.mu.RLock()
+	c := k.via[at]
+	k.mu.RUnlock()
+	if c != nil {
+		return c
+	}
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: to})
+	if c = k.direct; proxy != nil || err != nil { // what is wrong with the variable is told by the call
+		c = k.proxied
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.via[at] = c
+	return c
 }
