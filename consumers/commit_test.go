@@ -1,6 +1,7 @@
 package consumers
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"math"
@@ -21,7 +22,9 @@ func TestRepeatLeavesOutWhatWasLost(t *testing.T) {
 	t.Parallel()
 	back, kept := topicPartition{"orders", 0}, topicPartition{"orders", 1}
 	lost, again, stays := &partition{tp: back}, &partition{tp: back}, &partition{tp: kept}
-	rec := func(text string) *kgo.Record { return &kgo.Record{Value: []byte(text)} }
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	rec := func(text string) *kgo.Record { return &kgo.Record{Value: []byte(text), Context: over} }
 	e := &engine{parts: map[topicPartition]*partition{back: again, kept: stays}, batch: newBatch(2)}
 	e.batch.add(stays, rec("third"))
 	e.batch.dirty[dirtyKey{back, "A"}] = &lane{part: again, key: "A"}
@@ -35,8 +38,10 @@ func TestRepeatLeavesOutWhatWasLost(t *testing.T) {
 	aborted.dirty[dirtyKey{kept, "B"}] = old
 	e.repeat(aborted)
 	var got []string
-	for _, r := range e.batch.records {
-		got = append(got, string(r.rec.Value))
+	for i, r := range e.batch.records {
+		if got = append(got, string(r.rec.Value)); i < 2 && r.rec.Context != nil {
+			t.Errorf("%s would fail at once: its context is that of the attempt before", r.rec.Value)
+		}
 	}
 	if diff := cmp.Diff([]string{"first", "second", "third"}, got); diff != "" {
 		t.Error(diff)

@@ -1,10 +1,12 @@
 package consumers
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/binaryandbeyond/seam/consumers/deliver"
@@ -199,5 +201,71 @@ func TestBehind(t *testing.T) {
 			t.Errorf("after %d were handled (-want +got):\n%s", n, diff)
 		}
 		ln.pop()
+	}
+}
+
+// TestARevokedPartitionDrains: it takes no step, and goes once its calls have ended and their outcomes are committed.
+func TestARevokedPartitionDrains(t *testing.T) {
+	t.Parallel()
+	tp := topicPartition{"orders", 0}
+	d := &drain{left: 1, done: make(chan struct{})}
+	p := &partition{tp: tp, offsets: newOffsets(), store: ledger.NewStore("orders", "id"), lanes: map[string]*lane{}, revoked: d, calls: 1, cancel: func() {}}
+	e := &engine{Config: Config{Topology: &topology.Topology{Partitions: 1}}.withDefaults(), in: &topology.Integration{}, parts: map[topicPartition]*partition{tp: p}, batch: newBatch(2), gate: newGate(&topology.Integration{})}
+	ln := p.lane("A")
+	ln.push(&item{rec: &kgo.Record{Key: []byte("A")}, discarded: "by ann: never"}, "")
+	if e.step(ln); ln.head() == nil || !e.batch.empty() {
+		t.Error("an event of a revoked partition was handled")
+	}
+	gone := func() bool {
+		e.settleRevoked()
+		select {
+		case <-d.done:
+			return true
+		default:
+			return false
+		}
+	}
+	if gone() {
+		t.Error("the partition went while a call was out")
+	}
+	p.calls, e.committing = 0, newBatch(1)
+	e.committing.add(p, &kgo.Record{})
+	if gone() {
+		t.Error("the partition went while its outcomes were being committed")
+	}
+	e.committing = newBatch(1)
+	e.batch.add(p, &kgo.Record{})
+	if gone() {
+		t.Error("the partition went before its outcomes were committed")
+	}
+	e.batch = newBatch(2)
+	if !gone() || e.parts[tp] != nil {
+		t.Error("the partition does not go although it is drained")
+	}
+}
+
+// TestALostMembershipEndsTheLease at once, also where no partition was held.
+func TestALostMembershipEndsTheLease(t *testing.T) {
+	t.Parallel()
+	e := &engine{lease: &lease{session: time.Minute}}
+	e.lease.extend(time.Now(), 0)
+	if e.lease.left() <= 0 {
+		t.Fatal("no lease after a heartbeat")
+	}
+	if e.onLost(t.Context(), nil, nil); e.lease.left() > 0 {
+		t.Error("calls may be made after the membership was lost")
+	}
+}
+
+// TestFenced tells the answers that say: another has your place.
+func TestFenced(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]bool{
+		kerr.UnknownMemberID: true, kerr.FencedInstanceID: true, kerr.ProducerFenced: true, kerr.InvalidProducerEpoch: true, kerr.InvalidTxnState: true,
+		kerr.IllegalGeneration: false, kerr.RebalanceInProgress: false, kerr.NotCoordinator: false, errCut: false,
+	} {
+		if got := fenced(fmt.Errorf("offset of orders/0: %w", err)); got != want {
+			t.Errorf("%v: %v, want %v", err, got, want)
+		}
 	}
 }

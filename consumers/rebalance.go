@@ -113,11 +113,6 @@ func (e *engine) assign(tp topicPartition) error {
 }
 
 func (e *engine) restore(p *partition) (*ledger.Store, error) {
-	// A transaction that our predecessor of the same name left open ends by this; ledger.Fence cannot tell it from ours.
-	// Not under the partition's context: the client keeps a cancelled attempt for ever.
-	if _, _, err := e.cl.ProducerID(e.ctx); err != nil {
-		return nil, fmt.Errorf("producer id: %w", err)
-	}
 	adm := kadm.NewClient(e.cl)
 	topics, err := adm.ListTopics(p.ctx, p.tp.topic)
 	if err != nil {

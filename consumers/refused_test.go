@@ -3,13 +3,17 @@ package consumers_test
 import (
 	"fmt"
 	"hash/crc32"
-	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/binaryandbeyond/seam/consumers"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology/topologytest"
 )
@@ -50,43 +54,129 @@ func TestRefusedHeartbeatsGiveNoLease(t *testing.T) {
 func TestATransactionFollowsItsPredecessor(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, keyed, topologytest.Embedded())
-	var mu sync.Mutex
 	refused := map[uint32]bool{} // batches, by their checksums
-	b.kafka.Fake.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		b.kafka.Fake.KeepControl()
+	fault := b.kafka.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.ConcurrentTransactions, Count: -1, When: func(r kmsg.Request) (fresh bool) {
 		req := r.(*kmsg.ProduceRequest)
-		if req.TransactionID == nil {
-			return nil, nil, false
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		resp := req.ResponseKind().(*kmsg.ProduceResponse)
-		fresh := false
 		for _, topic := range req.Topics {
-			rt := kmsg.NewProduceResponseTopic()
-			rt.Topic, rt.TopicID = topic.Topic, topic.TopicID
 			for _, p := range topic.Partitions {
-				rp := kmsg.NewProduceResponseTopicPartition()
-				rp.Partition, rp.ErrorCode = p.Partition, kerr.ConcurrentTransactions.Code
-				rt.Partitions = append(rt.Partitions, rp)
 				id := crc32.ChecksumIEEE(p.Records)
 				fresh = fresh || !refused[id]
 				refused[id] = true
 			}
-			resp.Topics = append(resp.Topics, rt)
 		}
-		return resp, nil, fresh
-	})
+		return fresh && req.TransactionID != nil
+	}})
 	const events = 20
 	b.start()
 	for i := range events {
 		b.publish(event(fmt.Sprint("a", i), schemas.OrderUpdated, "A", i+1))
 	}
-	seen := b.wait(events)
-	if diff := cmp.Diff("a19=delivered", kinds(seen)[events-1]); diff != "" {
+	if diff := cmp.Diff("a19=delivered", kinds(b.wait(events))[events-1]); diff != "" {
 		t.Error(diff)
 	}
-	if len(refused) < events {
-		t.Errorf("%d batches were refused: nothing was proved", len(refused))
+	if n := fault.Hits(); n < events {
+		t.Errorf("%d requests were refused: nothing was proved", n)
 	}
+}
+
+// TestRefusedOffsetsAreCommittedAgain where only what was read again moves them.
+func TestRefusedOffsetsAreCommittedAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, keyed, topologytest.Embedded())
+	stop := b.start()
+	b.publish(event("a1", schemas.OrderCreated, "A", 1))
+	b.wait(1)
+	stop()
+	b.rewind()
+	fault := b.kafka.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.IllegalGeneration, Count: 3})
+	b.start()
+	b.untilCommitted("A", 1)
+	if fault.Hits() != 3 {
+		t.Errorf("%d commits were refused: nothing was proved", fault.Hits())
+	}
+}
+
+// untilCommitted waits until the group's offset in the partition of an order is so.
+func (b *bench) untilCommitted(order string, offset int64) {
+	b.Helper()
+	topic := b.topo.TopicName(schemas.TopicOrders)
+	topologytest.Eventually(b.T, fmt.Sprintf("the group is at %d", offset), func() error {
+		offsets, err := kadm.NewClient(b.client).FetchOffsets(b.Context(), b.topo.Group("down"))
+		if err != nil {
+			return err
+		}
+		if at, _ := offsets.Lookup(topic, b.partition(order)); at.At != offset {
+			return fmt.Errorf("it is at %d", at.At)
+		}
+		return nil
+	})
+}
+
+// TestStaticMembersSayTheirName in everything that tells who they are: one that is fenced by a namesake must not be heard.
+func TestStaticMembersSayTheirName(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, keyed, topologytest.Embedded())
+	names := make(chan string, 10_000)
+	b.kafka.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.TxnOffsetCommit, kmsg.OffsetCommit}, Observe: true, Count: -1, When: func(r kmsg.Request) bool {
+		var name *string
+		switch r := r.(type) {
+		case *kmsg.JoinGroupRequest:
+			name = r.InstanceID
+		case *kmsg.SyncGroupRequest:
+			name = r.InstanceID
+		case *kmsg.HeartbeatRequest:
+			name = r.InstanceID
+		case *kmsg.TxnOffsetCommitRequest:
+			name = r.InstanceID
+		case *kmsg.OffsetCommitRequest:
+			if r.MemberID == "" {
+				return true // a person's
+			}
+			name = r.InstanceID
+		}
+		text := "nobody"
+		if name != nil {
+			text = *name
+		}
+		names <- kmsg.NameForKey(r.Key()) + " of " + text
+		return true
+	}})
+	static := func(c *consumers.Config) { c.Static, c.Instance = true, "x" }
+	stop := b.start(static)
+	b.publish(event("a1", schemas.OrderCreated, "A", 1))
+	b.wait(1)
+	stop()
+	topologytest.Eventually(t, "the member has left", func() error {
+		_, err := kadm.NewClient(b.client).LeaveGroup(t.Context(), kadm.LeaveGroup(b.topo.Group("down")).InstanceIDs("x"))
+		return err
+	})
+	b.rewind()
+	b.start(static)
+	b.untilCommitted("A", 1)
+	got := map[string]bool{}
+	for len(names) > 0 {
+		got[<-names] = true
+	}
+	if diff := cmp.Diff(map[string]bool{"JoinGroup of x": true, "SyncGroup of x": true, "Heartbeat of x": true, "TxnOffsetCommit of x": true, "OffsetCommit of x": true}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestOurOwnOpenTransactionIsEnded: a process that was killed in the middle of one and started again would wait for its timeout,
+// as it cannot tell its own from that of a living member.
+func TestOurOwnOpenTransactionIsEnded(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, keyed)
+	dead := b.kafka.Client(t, kgo.TransactionalID(b.topo.Group("down")+"/x"), kgo.TransactionTimeout(5*time.Minute), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err := dead.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	for p := range b.topo.Partitions {
+		if err := dead.ProduceSync(t.Context(), &kgo.Record{Topic: b.topo.Ledger("down"), Partition: p, Key: []byte("k")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.start(func(c *consumers.Config) { c.Instance = "x" })
+	b.publish(event("a1", schemas.OrderCreated, "A", 1))
+	b.wait(1)
 }

@@ -59,7 +59,8 @@ func runEngine(ctx context.Context, c Config, kinds deliver.Set) error {
 		return fmt.Errorf("client of %s: %w", c.Integration.Name, err)
 	}
 	e.cl = cl
-	// A transaction that an earlier life under this name left open is aborted by this, not by its timeout.
+	// A transaction that an earlier life under this name left open is aborted by this, not by its timeout: ledger.Fence cannot
+	// tell it from ours.
 	if _, _, err := cl.ProducerID(ctx); err != nil {
 		cl.CloseAllowingRebalance()
 		return fmt.Errorf("producer id of %s: %w", c.Integration.Name, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -389,5 +390,42 @@ func TestRestartBehindAStuckOrder(t *testing.T) {
 	})
 	if again > 0 {
 		t.Errorf("%d of %d events were sent again", again, others)
+	}
+}
+
+// TestSupersededWhileItStandsInLine: the call of one order is out, and that of another stands behind it when its cancellation
+// comes. It is not made any more.
+func TestSupersededWhileItStandsInLine(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, warehouse+"in_flight: 1\n")
+	here := []string{}
+	for i := 0; len(here) < 3; i++ { // of one partition, so that what came last tells of what came before
+		if order := fmt.Sprint("o", i); b.partition(order) == 0 {
+			here = append(here, order)
+		}
+	}
+	out, goOn := make(chan struct{}, 9), make(chan struct{})
+	b.down.answer = func(int, *http.Request) (int, http.Header, bool) {
+		out <- struct{}{}
+		<-goOn
+		return 200, nil, true
+	}
+	b.start()
+	b.publish(event("p0", schemas.PaymentCaptured, here[0], 1), event("p1", schemas.PaymentCaptured, here[1], 1), event("c0", schemas.OrderCreated, here[0], 2))
+	<-out
+	b.publish(event("c1", schemas.OrderCreated, here[1], 2), event("x1", schemas.OrderCancelled, here[1], 3), event("last", schemas.OrderUpdated, here[2], 1))
+	b.outcomes("what came last", func(seen []*schemas.Outcome) bool {
+		return slices.Contains(kinds(seen), "last=withheld/not_subscribed")
+	})
+	close(goOn)
+	got := map[string]bool{}
+	for _, k := range kinds(b.wait(6)) {
+		got[k] = true
+	}
+	if !got["c0=delivered"] || !got["c1=superseded/cancelled"] {
+		t.Errorf("outcomes %v", got)
+	}
+	if b.down.effects[here[1]] != 0 {
+		t.Errorf("effects %v: what was cancelled was asked for", b.down.effects)
 	}
 }

@@ -5,14 +5,19 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/schemas"
@@ -27,8 +32,8 @@ type bench struct {
 	writer *kgo.Client
 }
 
-func newBench(t *testing.T) *bench {
-	k := topologytest.Cluster(t)
+func newBench(t *testing.T, opts ...topologytest.Option) *bench {
+	k := topologytest.Cluster(t, opts...)
 	b := &bench{T: t, kafka: k, src: ledger.Source{
 		Options: []kgo.Opt{kgo.SeedBrokers(k.Brokers...)}, Group: k.Prefix + "seam.down", Serde: schemas.NewSerde(k.RegistryClient(t)),
 		Ledger: k.Topic(t, "ledger.down", 2, map[string]string{"cleanup.policy": "compact,delete"}), Parked: k.Topic(t, "parked.down", 2, map[string]string{"cleanup.policy": "compact"}),
@@ -293,3 +298,72 @@ func TestRestoreFromDiskReadsWhatCameSince(t *testing.T) {
 		}
 	}
 }
+
+// TestRestoreReadsToTheHighWatermark: what a living member has written and commits after the restore has begun is part of the
+// ledger.
+func TestRestoreReadsToTheHighWatermark(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, topologytest.Embedded())
+	open := b.begin("another's", b.entry("orders", "this", "A", 1))
+	asked := make(chan struct{}, 100)
+	b.kafka.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Observe: true, Count: -1, When: func(kmsg.Request) bool {
+		asked <- struct{}{}
+		return true
+	}})
+	go func() {
+		for range 2 { // the ends, and then the starts: the ends are known
+			<-asked
+		}
+		if err := open.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+			t.Error(err)
+		}
+	}()
+	if diff := cmp.Diff(map[string]int64{"A": 1}, settled(b.restore(), "A")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestTheLocalCopyNeedsNoRegistry once it is open: the loop that reads it must not wait.
+func TestTheLocalCopyNeedsNoRegistry(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t), t.TempDir()
+	b.produce(b.writer, b.entry("orders", "this", "A", 1))
+	var away atomic.Bool
+	for _, restarted := range []bool{false, true} {
+		disk, err := ledger.Open(dir, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		registry, err := sr.NewClient(sr.URLs(b.kafka.Registry), sr.HTTPClient(&http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if away.Load() {
+				return nil, errors.New("the registry is away")
+			}
+			return http.DefaultTransport.RoundTrip(r)
+		})}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		src := b.src
+		src.Disk, src.Window, src.Serde = disk, 24*time.Hour, schemas.NewSerde(registry)
+		s, err := ledger.Restore(t.Context(), src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if restarted && s.Read() != 0 {
+			t.Errorf("%d records were read from Kafka: nothing is proved", s.Read())
+		}
+		away.Store(restarted)
+		if diff := cmp.Diff(map[string]int64{"A": 1}, settled(s, "A")); diff != "" || s.Err() != nil {
+			t.Errorf("%v (-want +got):\n%s", s.Err(), diff)
+		}
+		if err := disk.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// roundTrip is a transport of one function.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+// RoundTrip is HTTP's.
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
