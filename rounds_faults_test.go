@@ -22,8 +22,8 @@ type fault struct {
 
 var faults = []fault{
 	{"kill -9, restart", 3, false, killed},
-	{"kill -9, taken over", 1, false, takenOver},
-	{"SIGSTOP, taken over", 1, false, frozen},
+	{"kill -9, taken over", 1, false, without((*proc).kill, (*proc).start)},
+	{"SIGSTOP, taken over", 1, false, without((*proc).freeze, (*proc).thaw)},
 	{"third process comes and goes", 2, false, third},
 	{"broker kill -9, restart", 1, true, brokerKilled},
 	{"broker SIGSTOP", 1, true, brokerFrozen},
@@ -91,34 +91,22 @@ func killed(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
 	return true, p.start(ctx)
 }
 
-func takenOver(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
-	r.alone.Lock()
-	defer r.alone.Unlock()
-	p, other := r.victim(rng)
-	if err := errors.Join(r.moment(ctx, rng), r.shared(ctx)); err != nil {
-		return false, err
+// without has the other process take over while one is away.
+func without(goes func(*proc) error, comesBack func(*proc, context.Context) error) func(context.Context, *rounds, *rand.Rand) (bool, error) {
+	return func(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
+		r.alone.Lock()
+		defer r.alone.Unlock()
+		p, other := r.victim(rng)
+		if err := errors.Join(r.moment(ctx, rng), r.shared(ctx)); err != nil {
+			return false, err
+		}
+		before := r.restored(other)
+		if err := goes(p); err != nil {
+			return false, err
+		}
+		err := r.takeover(ctx, p, other, before)
+		return err == nil, errors.Join(err, comesBack(p, ctx))
 	}
-	before := r.restored(other)
-	if err := p.kill(); err != nil {
-		return false, err
-	}
-	err := r.takeover(ctx, p, other, before)
-	return err == nil, errors.Join(err, p.start(ctx))
-}
-
-func frozen(ctx context.Context, r *rounds, rng *rand.Rand) (bool, error) {
-	r.alone.Lock()
-	defer r.alone.Unlock()
-	p, other := r.victim(rng)
-	if err := errors.Join(r.moment(ctx, rng), r.shared(ctx)); err != nil {
-		return false, err
-	}
-	before := r.restored(other)
-	if err := p.freeze(); err != nil {
-		return false, err
-	}
-	err := r.takeover(ctx, p, other, before)
-	return err == nil, errors.Join(err, p.thaw())
 }
 
 // restored counts per integration the partitions that a process took over so far.

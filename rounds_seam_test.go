@@ -201,7 +201,7 @@ func (p *proc) freeze() error {
 	return p.cmd.Process.Signal(syscall.SIGSTOP)
 }
 
-func (p *proc) thaw() error {
+func (p *proc) thaw(context.Context) error {
 	p.mark("SIGCONT")
 	return p.cmd.Process.Signal(syscall.SIGCONT)
 }

@@ -69,6 +69,7 @@ const (
 	heartbeat      = time.Second      // of the group: twelve in a session
 	rebalanceLimit = 60 * time.Second // longer than the longest drain of calls
 	txnTimeout     = 10 * time.Second // a dead worker's transaction holds readers no longer than this
+	registryLimit  = 10 * time.Second // one question to the schema registry
 	drainLimit     = 15 * time.Second // how long a revoked partition waits for its calls; then they are abandoned
 	maxQueued      = 20_000           // records held in lanes before fetching pauses; at 1 KB each, 20 MB
 	maxBatch       = 5_000            // records in one transaction

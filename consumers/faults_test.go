@@ -257,6 +257,25 @@ func TestOutcomeThatCannotBeWrittenIsNotLost(t *testing.T) {
 	}
 }
 
+// TestParkingNeedsNoRegistry: what the worker may have to write is known from its start.
+func TestParkingNeedsNoRegistry(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, keyed)
+	f := &flaky{match: func(*http.Request) bool { return true }}
+	b.down.answer = func(n int, _ *http.Request) (int, http.Header, bool) { return []int{200, 418}[n-1], nil, true }
+	b.start(func(c *consumers.Config) { c.Serde = b.over(f) })
+	b.publish(event("a1", schemas.OrderCreated, "A", 1))
+	b.wait(1)
+	f.down.Store(true)
+	b.publish(event("a2", schemas.OrderUpdated, "A", 2))
+	if diff := cmp.Diff([]string{"a1=delivered", "a2=parked/contract"}, kinds(b.wait(2))); diff != "" {
+		t.Error(diff)
+	}
+	if n := f.hits.Load(); n != 0 {
+		t.Errorf("the registry was asked %d times while it was away", n)
+	}
+}
+
 // produce writes a record as it is.
 func (b *bench) produce(rec *kgo.Record) {
 	b.Helper()

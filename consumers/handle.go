@@ -134,7 +134,7 @@ func (e *engine) decode(ln *lane, it *item) bool {
 	}
 	ln.busy = true
 	go func() {
-		ctx, cancel := context.WithTimeout(e.ctx, 10*time.Second)
+		ctx, cancel := context.WithTimeout(e.ctx, registryLimit)
 		defer cancel()
 		ev, err := e.event(ctx, it.rec.Value)
 		e.send(evDecoded{ln, it, ev, err})

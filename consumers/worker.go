@@ -65,6 +65,7 @@ func runEngine(ctx context.Context, c Config, kinds deliver.Set) error {
 		cl.CloseAllowingRebalance()
 		return fmt.Errorf("producer id of %s: %w", c.Integration.Name, err)
 	}
+	e.know(ctx)
 	polled := make(chan struct{})
 	go func() { defer close(polled); e.poll() }()
 	e.work.Go(e.watch)
@@ -77,6 +78,18 @@ func runEngine(ctx context.Context, c Config, kinds deliver.Set) error {
 	cl.CloseAllowingRebalance()
 	e.work.Wait() // what still runs ends with the context and the client
 	return err
+}
+
+// know asks the registry for the ids of what the loop writes, which else would wait for it at the first of each. A registry
+// that is away is asked again then.
+func (e *engine) know(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, registryLimit)
+	defer cancel()
+	for subject, schema := range map[string]string{e.names.outcomes: "outcome", e.names.ledgerEntries: "ledger_entry", e.subject("parked." + e.in.Name): "parked_record"} {
+		if err := e.Serde.Know(ctx, subject, schema); err != nil {
+			e.log.Warn("the schema registry does not tell an id yet", "subject", subject, "err", err)
+		}
+	}
 }
 
 // poll hands fetched records to the loop until the engine ends. A rebalance waits for the hand-over, so records fetched

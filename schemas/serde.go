@@ -71,6 +71,17 @@ func (s *Serde) remember(key subjectSchema, id int, f *format) {
 	s.ids[key] = id
 }
 
+// Know asks the registry for the id of a schema of ours under a subject, if it is not at hand, so that values can be encoded
+// without I/O. Errors are those of Register.
+func (s *Serde) Know(ctx context.Context, subject, schemaName string) error {
+	f := formats[schemaName]
+	if f == nil {
+		return fmt.Errorf("know %s: no schema of that name; known: %v", schemaName, SchemaNames())
+	}
+	_, err := s.id(ctx, subject, f)
+	return err
+}
+
 // id is the schema's id under the subject: from memory, else by a look-up, else by registering it.
 func (s *Serde) id(ctx context.Context, subject string, f *format) (int, error) {
 	key := subjectSchema{subject, f.name}
