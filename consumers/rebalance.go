@@ -126,7 +126,7 @@ func (e *engine) restore(p *partition) (*ledger.Store, error) {
 	group := e.Topology.Group(e.in.Name)
 	store, err := ledger.Restore(p.ctx, ledger.Source{Options: e.Options, Group: group, Serde: e.Serde,
 		Ledger: e.Topology.Ledger(e.in.Name), Parked: e.Topology.Parked(e.in.Name), Topic: p.name,
-		TopicID: base64.RawURLEncoding.EncodeToString(id[:]), Partition: p.tp.partition, Disk: e.Ledger, Window: e.in.DedupWindow.D()})
+		TopicID: base64.RawURLEncoding.EncodeToString(id[:]), Partition: p.tp.partition, Disk: e.Ledger, Window: e.in.DedupWindow.D(), Logger: e.log})
 	if err != nil {
 		return nil, err
 	}

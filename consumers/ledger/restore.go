@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -29,14 +30,19 @@ type Source struct {
 	Partition int32
 	Disk      *Disk         // local copy; nil keeps everything in memory
 	Window    time.Duration // how long the ledger topic keeps an entry
+	Logger    *slog.Logger  // told of what holds a restore up; nil for nobody
 }
 
 // tombstones is for how long a deletion can be read in the ledger topic: Kafka's default of delete.retention.ms is a day. A
 // local copy that is older may hold what was erased since.
 const tombstones = 20 * time.Hour
 
+// patience is how long a restore waits for a record before it looks for what holds it up.
+const patience = 5 * time.Second
+
 // Restore reads the partition's ledger and parked events as of now. It first ends transactions that a dead owner left open
 // on either topic, then reads committed records up to the high watermark: all of them, or with a Disk those that came since.
+// While a transaction is open before that, it waits, and says for whom.
 func Restore(ctx context.Context, src Source) (*Store, error) {
 	s, err := restore(ctx, src)
 	if err != nil {
@@ -76,12 +82,16 @@ func restore(ctx context.Context, src Source) (*Store, error) {
 	end := left[src.Ledger]
 	cl.AddConsumePartitions(at)
 	for len(left) > 0 {
-		fetches := cl.PollFetches(ctx)
+		step, cancel := context.WithTimeout(ctx, patience)
+		fetches := cl.PollFetches(step)
+		cancel()
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		for _, fe := range fetches.Errors() {
-			if !kerr.IsRetriable(fe.Err) {
+			if errors.Is(fe.Err, context.DeadlineExceeded) {
+				src.heldUp(ctx, cl, left)
+			} else if !kerr.IsRetriable(fe.Err) {
 				return nil, fe.Err
 			}
 		}
@@ -262,6 +272,43 @@ func Fence(ctx context.Context, cl *kgo.Client, group string, partition int32, t
 		}
 	}
 	return nil
+}
+
+// heldUp tells which transactions are open where a restore waits, and ends those whose owner died since it began. One that its
+// coordinator no longer knows as open will not end by itself: brokers were seen to lose the end of a transaction.
+func (src Source) heldUp(ctx context.Context, cl *kgo.Client, left map[string]int64) {
+	log := slog.New(slog.DiscardHandler)
+	if src.Logger != nil {
+		log = src.Logger
+	}
+	log = log.With("partition", src.Partition)
+	var where kadm.TopicsSet
+	for topic := range left {
+		where.Add(topic, src.Partition)
+	}
+	adm := kadm.NewClient(cl)
+	producers, err := adm.DescribeProducers(ctx, where)
+	known, listErr := adm.ListTransactions(ctx, nil, nil) // after the partitions: what began since is not among theirs
+	if err = errors.Join(err, listErr, Fence(ctx, cl, src.Group, src.Partition, src.Ledger, src.Parked)); err != nil {
+		log.Warn("a restore is held up, and by whom cannot be told", "err", err)
+		return
+	}
+	owners := map[int64]kadm.ListedTransaction{}
+	for _, tx := range known {
+		owners[tx.ProducerID] = tx
+	}
+	producers.EachProducer(func(p kadm.DescribedProducer) {
+		if p.CurrentTxnStartOffset < 0 {
+			return
+		}
+		tx := owners[p.ProducerID]
+		told := log.With("topic", p.Topic, "offset", p.CurrentTxnStartOffset, "transactional_id", tx.TxnID, "producer_id", p.ProducerID, "since", time.UnixMilli(p.LastTimestamp).UTC(), "state", tx.State)
+		if tx.State == "Ongoing" || strings.HasPrefix(tx.State, "Prepare") {
+			told.Warn("an open transaction holds a restore up")
+		} else {
+			told.Error("a transaction that its coordinator does not know as open holds a restore up: abort it with kafka-transactions.sh abort")
+		}
+	})
 }
 
 // abort fences a transactional id. Kafka answers CONCURRENT_TRANSACTIONS while the abort is under way.

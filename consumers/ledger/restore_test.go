@@ -323,6 +323,57 @@ func TestRestoreReadsToTheHighWatermark(t *testing.T) {
 	}
 }
 
+// TestWhatHoldsARestoreUp is told, and ended where its owner dies meanwhile.
+func TestWhatHoldsARestoreUp(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	told := make(chan string, 100)
+	b.src.Logger = slog.New(slog.NewJSONHandler(lines(told), nil))
+	stranger := b.begin(b.kafka.Prefix+"another's", b.entry("orders", "this", "A", 1))
+	member := b.kafka.Client(t, kgo.ClientID(b.src.Group+"/dies"), kgo.ConsumerGroup(b.src.Group), kgo.ConsumeTopics(b.src.Parked))
+	topologytest.Eventually(t, "the member is in its group", func() error {
+		groups, err := kadm.NewClient(b.writer).DescribeGroups(t.Context(), b.src.Group)
+		if group := groups[b.src.Group]; err == nil && len(group.AssignedPartitions()) == 0 {
+			err = errors.New("not yet")
+		}
+		return err
+	})
+	b.begin(b.src.Group+"/dies", b.entry("orders", "this", "B", 2))
+	restored := make(chan map[string]int64, 1)
+	go func() {
+		s, err := ledger.Restore(t.Context(), b.src)
+		if err != nil {
+			t.Error(err)
+			restored <- nil
+			return
+		}
+		restored <- settled(s, "A", "B")
+	}()
+	for want := range map[string]bool{"another's": true, b.src.Group + "/dies": true} {
+		for line := range told {
+			if strings.Contains(line, want) && strings.Contains(line, b.src.Ledger) && strings.Contains(line, `"state":"Ongoing"`) {
+				break
+			}
+		}
+	}
+	member.Close()
+	if err := stranger.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(map[string]int64{"A": 1, "B": -1}, <-restored); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// lines is a writer of lines to a channel.
+type lines chan<- string
+
+// Write is io.Writer's.
+func (l lines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
+}
+
 // TestTheLocalCopyNeedsNoRegistry once it is open: the loop that reads it must not wait.
 func TestTheLocalCopyNeedsNoRegistry(t *testing.T) {
 	t.Parallel()
