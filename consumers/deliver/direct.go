@@ -158,7 +158,9 @@ func (d *direct) get(ctx context.Context, to origin) (*conn, error) {
 
 // put keeps a connection for the next request.
 func (d *direct) put(to origin, c *conn) {
-	c.since = time.Now()
+	if c.since = time.Now(); cap(c.request) > maxAnswer {
+		c.request = nil // one that was large need not stay
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.idle[to] = append(d.idle[to], c)
