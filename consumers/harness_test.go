@@ -94,6 +94,18 @@ func (d *downstream) count() int {
 	return len(d.calls)
 }
 
+// posts is how many requests were no probes.
+func (d *downstream) posts() (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.calls {
+		if strings.HasPrefix(c, http.MethodPost+" ") {
+			n++
+		}
+	}
+	return n
+}
+
 // bench is a cluster with a topology of one integration, called "down", and what a test asks of it.
 type bench struct {
 	*testing.T

@@ -91,21 +91,22 @@ func TestBusinessNo(t *testing.T) {
 	}
 }
 
-// TestProbeComesAfterTheCallHasEnded: before its timeout has passed, a call may still have its effect, and a probe that came
-// before that would let it be made twice.
-func TestProbeComesAfterTheCallHasEnded(t *testing.T) {
+// TestNoRepetitionBeforeTheCallHasSettled: before that it may still have its effect, and would be made twice.
+func TestNoRepetitionBeforeTheCallHasSettled(t *testing.T) {
 	t.Parallel()
 	for _, dead := range []bool{false, true} {
 		t.Run(fmt.Sprintf("of a dead worker %v", dead), func(t *testing.T) {
 			t.Parallel()
-			text := strings.Replace(keyed, "{key: Idempotency-Key, remembers: 24h}", `{probe: "GET URL/things?reference={event.id}"}`, 1)
+			text := strings.Replace(keyed, "{key: Idempotency-Key, remembers: 24h}", `{probe: "GET URL/things?reference={event.id}", settles: 2s}`, 1)
 			b := newBench(t, strings.Replace(text, "timeout: 2s", "timeout: 1s", 1))
-			var called, probed atomic.Int64
+			var called, repeated atomic.Int64
 			b.down.answer = func(_ int, r *http.Request) (int, http.Header, bool) {
-				if r.Method == http.MethodGet {
-					probed.CompareAndSwap(0, time.Now().UnixNano())
-				} else if called.CompareAndSwap(0, time.Now().UnixNano()) && !dead {
+				switch {
+				case r.Method == http.MethodGet:
+				case called.CompareAndSwap(0, time.Now().UnixNano()):
 					return 0, nil, false // no answer, and no effect yet
+				default:
+					repeated.Store(time.Now().UnixNano())
 				}
 				return 200, nil, true
 			}
@@ -118,8 +119,8 @@ func TestProbeComesAfterTheCallHasEnded(t *testing.T) {
 			if diff := cmp.Diff([]string{"a1=delivered"}, kinds(b.wait(1))); diff != "" {
 				t.Error(diff)
 			}
-			if waited := time.Duration(probed.Load() - called.Load()); waited < 900*time.Millisecond {
-				t.Errorf("asked %s after the call, whose effect may take 1s", waited)
+			if waited := time.Duration(repeated.Load() - called.Load()); waited < 1900*time.Millisecond {
+				t.Errorf("repeated %s after the call, whose effect may take 2s", waited)
 			}
 		})
 	}
