@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -17,8 +18,8 @@ import (
 type batch struct {
 	seq     int64 // from 1, one more for each batch
 	records []pending
-	dirty   map[dirtyKey]*lane // ledger entries to write, as they are when the transaction is built
-	offsets bool               // a watermark moved without any record
+	dirty   []*lane // whose ledger entries to write, as they are when the transaction is built; each once
+	offsets bool    // a watermark moved without any record
 	entries map[*partition][]written
 	commits map[topicPartition]int64
 }
@@ -34,12 +35,7 @@ type pending struct {
 	rec  *kgo.Record
 }
 
-type dirtyKey struct {
-	tp  topicPartition
-	key string
-}
-
-func newBatch(seq int64) *batch { return &batch{seq: seq, dirty: map[dirtyKey]*lane{}} }
+func newBatch(seq int64) *batch { return &batch{seq: seq} }
 
 func (b *batch) add(p *partition, rec *kgo.Record) { b.records = append(b.records, pending{p, rec}) }
 
@@ -69,10 +65,14 @@ func (b *batch) drop(p *partition) {
 		}
 	}
 	b.records = kept
-	for k, ln := range b.dirty {
-		if ln.part == p {
-			delete(b.dirty, k)
-		}
+	b.dirty = slices.DeleteFunc(b.dirty, func(ln *lane) bool { return ln.part == p })
+}
+
+// change has a lane's ledger entry written by the transaction; the lane's next call waits for that.
+func (b *batch) change(ln *lane) {
+	if ln.commit != b.seq {
+		ln.commit = b.seq
+		b.dirty = append(b.dirty, ln)
 	}
 }
 
@@ -136,15 +136,15 @@ func (e *engine) build(b *batch) ([]*kgo.Record, error) {
 		out = append(out, r.rec)
 		touched[r.part] = true
 	}
-	for k, ln := range b.dirty {
+	for _, ln := range b.dirty {
 		touched[ln.part] = true
-		value, err := e.Serde.EncodeLedgerEntry(e.ctx, e.names.ledgerEntries, ln.part.store.Entry(k.key))
+		value, err := e.Serde.EncodeLedgerEntry(e.ctx, e.names.ledgerEntries, ln.part.store.Entry(ln.key))
 		if err != nil {
-			return nil, fmt.Errorf("ledger of %s: %w", k.key, err)
+			return nil, fmt.Errorf("ledger of %s: %w", ln.key, err)
 		}
-		rec := &kgo.Record{Topic: e.names.ledger, Partition: k.tp.partition, Key: []byte(ledger.EntryKey(ln.part.name, k.key)), Value: value}
+		rec := &kgo.Record{Topic: e.names.ledger, Partition: ln.part.tp.partition, Key: []byte(ledger.EntryKey(ln.part.name, ln.key)), Value: value}
 		out = append(out, rec)
-		b.entries[ln.part] = append(b.entries[ln.part], written{k.key, rec})
+		b.entries[ln.part] = append(b.entries[ln.part], written{ln.key, rec})
 	}
 	b.commits = map[topicPartition]int64{}
 	for tp, p := range e.parts {
@@ -314,10 +314,9 @@ func (e *engine) repeat(b *batch) {
 		}
 	}
 	e.batch.records = append(kept, e.batch.records...)
-	for k, ln := range b.dirty {
-		if e.parts[k.tp] == ln.part {
-			e.batch.dirty[k] = ln
-			ln.commit = e.batch.seq
+	for _, ln := range b.dirty {
+		if e.parts[ln.part.tp] == ln.part {
+			e.batch.change(ln)
 		}
 	}
 	e.batch.offsets = e.batch.offsets || b.offsets

@@ -183,7 +183,7 @@ func (e *engine) emit(p *partition, o *schemas.Outcome) {
 	key := []byte(o.OrderID)
 	e.batch.add(p, &kgo.Record{Topic: e.names.reconciliation, Partition: p.tp.partition, Key: key, Value: value, Headers: []kgo.RecordHeader{
 		{Key: "ce_specversion", Value: e.names.outcomeVersion}, {Key: "ce_id", Value: []byte(o.Integration + "/" + string(o.EventID) + "/" + string(o.Kind))},
-		{Key: "ce_type", Value: []byte("seam.outcome." + string(o.Kind))}, {Key: "ce_source", Value: e.names.outcomeSource},
+		{Key: "ce_type", Value: e.names.outcomeTypes[o.Kind]}, {Key: "ce_source", Value: e.names.outcomeSource},
 		{Key: "ce_subject", Value: key}, {Key: "content-type", Value: e.names.outcomeContents}}})
 	e.counts.outcome(o.Kind, o.Reason)
 	if e.log.Enabled(e.ctx, slog.LevelInfo) {
@@ -194,8 +194,7 @@ func (e *engine) emit(p *partition, o *schemas.Outcome) {
 // put changes the ledger in memory and marks it for the next transaction; the lane's next call waits for that.
 func (e *engine) put(ln *lane, entry *schemas.LedgerEntry) {
 	ln.part.store.Put(entry, e.batch.seq)
-	e.batch.dirty[dirtyKey{ln.part.tp, ln.key}] = ln
-	ln.commit = e.batch.seq
+	e.batch.change(ln)
 }
 
 // subject is the registry subject of a topic's values.

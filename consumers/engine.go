@@ -68,15 +68,20 @@ type names struct {
 	ledger          string
 	outcomes        string // subjects of the registry
 	ledgerEntries   string
-	outcomeSource   []byte // ce_source
-	outcomeVersion  []byte // ce_specversion
-	outcomeContents []byte // content-type
+	outcomeSource   []byte                  // ce_source
+	outcomeVersion  []byte                  // ce_specversion
+	outcomeContents []byte                  // content-type
+	outcomeTypes    map[schemas.Kind][]byte // ce_type
 }
 
 func newNames(t *topology.Topology, in *topology.Integration) names {
 	out, ledger := t.TopicName(topology.TopicReconciliation), t.Ledger(in.Name)
+	types := map[schemas.Kind][]byte{}
+	for _, k := range schemas.Kinds {
+		types[k] = []byte("seam.outcome." + string(k))
+	}
 	return names{inputs: t.InputTopics(in), reconciliation: out, ledger: ledger, outcomes: out + "-value", ledgerEntries: ledger + "-value",
-		outcomeSource: []byte("/seam/" + in.Name), outcomeVersion: []byte("1.0"), outcomeContents: []byte("application/avro")}
+		outcomeSource: []byte("/seam/" + in.Name), outcomeVersion: []byte("1.0"), outcomeContents: []byte("application/avro"), outcomeTypes: types}
 }
 
 // topicPartition names a partition of an event topic, prefix included.

@@ -82,7 +82,7 @@ func TestDropLeavesWhatWasLostOut(t *testing.T) {
 	b := newBatch(1)
 	for _, p := range []*partition{lost, kept, lost} {
 		b.add(p, &kgo.Record{})
-		b.dirty[dirtyKey{p.tp, "A"}] = &lane{part: p}
+		b.change(&lane{part: p})
 	}
 	b.drop(lost)
 	if b.touches(lost) || !b.touches(kept) || len(b.records) != 1 || len(b.dirty) != 1 {

@@ -35,12 +35,18 @@ type lane struct {
 	part    *partition
 	key     string
 	queue   []*item
-	types   map[schemas.EventType]int // how many of the queue are of a type, from systems that speak for it
-	busy    bool                      // a call or a decoding of the head is under way
-	waiting bool                      // a timer will wake the head
-	asked   bool                      // it stands in engine.ready or engine.unintended
-	commit  int64                     // the batch that must be committed before the next call; 0 for none
-	grown   int                       // how often events came into the queue: a decision made before may be another now
+	types   []typeCount // how many of the queue are of a type, from systems that speak for it
+	busy    bool        // a call or a decoding of the head is under way
+	waiting bool        // a timer will wake the head
+	asked   bool        // it stands in engine.ready or engine.unintended
+	commit  int64       // the batch that must be committed before the next call; 0 for none
+	grown   int         // how often events came into the queue: a decision made before may be another now
+}
+
+// typeCount is how many events are of a type.
+type typeCount struct {
+	of schemas.EventType
+	n  int
 }
 
 // item is an event in a lane.
@@ -83,12 +89,12 @@ func (ln *lane) head() *item {
 // behind lists the types that wait behind the head. A lane may hold thousands: they are counted, not walked.
 func (ln *lane) behind() []schemas.EventType {
 	var out []schemas.EventType
-	for et, n := range ln.types {
-		if it := ln.head(); it != nil && it.counted == et {
-			n--
+	for _, c := range ln.types {
+		if it := ln.head(); it != nil && it.counted == c.of {
+			c.n--
 		}
-		if n > 0 {
-			out = append(out, et)
+		if c.n > 0 {
+			out = append(out, c.of)
 		}
 	}
 	return out
@@ -99,10 +105,19 @@ func (ln *lane) push(it *item, counted schemas.EventType) {
 	ln.queue = append(ln.queue, it)
 	ln.grown++
 	if it.counted = counted; counted != "" {
-		if ln.types == nil {
-			ln.types = map[schemas.EventType]int{}
-		}
-		ln.types[counted]++
+		ln.count(counted, 1)
+	}
+}
+
+// count adds to how many of a type there are.
+func (ln *lane) count(of schemas.EventType, n int) {
+	i := slices.IndexFunc(ln.types, func(c typeCount) bool { return c.of == of })
+	if i < 0 {
+		i = len(ln.types)
+		ln.types = append(ln.types, typeCount{of: of})
+	}
+	if ln.types[i].n += n; ln.types[i].n == 0 {
+		ln.types = slices.Delete(ln.types, i, i+1)
 	}
 }
 
@@ -112,9 +127,7 @@ func (ln *lane) pop() *item {
 	ln.queue[0] = nil
 	ln.queue = ln.queue[1:]
 	if it.counted != "" {
-		if ln.types[it.counted]--; ln.types[it.counted] == 0 {
-			delete(ln.types, it.counted)
-		}
+		ln.count(it.counted, -1)
 	}
 	return it
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -99,13 +100,9 @@ func (s *Store) hold(key string, h *held) {
 	if len(s.young) < s.turn {
 		return
 	}
-	keep := map[string]*held{}
-	for k, h := range s.old {
-		if h.put > s.shelved {
-			keep[k] = h
-		}
-	}
-	s.young, s.old, s.turn = keep, s.young, max(live, 2*len(keep))
+	maps.DeleteFunc(s.old, func(_ string, h *held) bool { return h.put <= s.shelved })
+	s.young, s.old = s.old, s.young
+	s.turn = max(live, 2*len(s.young))
 }
 
 // Put replaces the entry of its key. put counts up from 1: it names the transaction that will carry the entry.

@@ -57,13 +57,18 @@ func ownsAny(own map[schemas.Field]topology.Owner, ev *schemas.Event) bool {
 // owned is the event less what its system may not write into the downstream: fields it does not own, fields without an
 // owner, and fields the downstream owns itself. It is nil where the event speaks of fields and none is left.
 func owned(in *topology.Integration, own map[schemas.Field]topology.Owner, ev *schemas.Event) (*schemas.Event, []string) {
-	var drop []schemas.Field
 	var names []string
 	said := schemas.Says(ev)
+	drop := make([]schemas.Field, 0, len(said))
 	for _, f := range said {
 		if o := own[f].Owner; o != ev.System || o == in.System {
 			drop = append(drop, f)
-			names = append(names, string(f))
+		}
+	}
+	if len(drop) > 0 {
+		names = make([]string, len(drop))
+		for i, f := range drop {
+			names[i] = string(f)
 		}
 	}
 	if len(said) > 0 && len(drop) == len(said) {
@@ -79,7 +84,7 @@ func Note(own map[schemas.Field]topology.Owner, entry *schemas.LedgerEntry, ev *
 	if !SpeaksFor(own, ev.Type, ev.System) {
 		return &c
 	}
-	if _, ok := principal[ev.Type]; (ok || ownsAny(own, ev)) && !slices.Contains(c.Seen, ev.Type) {
+	if _, ok := principal[ev.Type]; !slices.Contains(c.Seen, ev.Type) && (ok || ownsAny(own, ev)) {
 		c.Seen = append(slices.Clone(c.Seen), ev.Type)
 	}
 	if ev.Order != nil && ev.Order.Total != nil && own["order.total"].Owner == ev.System {
