@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
+	"github.com/binaryandbeyond/seam/schemas"
 )
 
 // batch is what the next transaction carries.
@@ -24,20 +25,24 @@ type batch struct {
 	commits map[topicPartition]int64
 }
 
-// written is a ledger entry as it is produced.
+// written is a ledger entry and the record of it. The entry is not changed any more: who changes one changes a copy.
 type written struct {
-	key string
-	rec *kgo.Record
+	key   string
+	entry *schemas.LedgerEntry
+	rec   *kgo.Record
 }
 
 type pending struct {
-	part *partition
-	rec  *kgo.Record
+	part    *partition
+	rec     *kgo.Record
+	outcome *schemas.Outcome // of which the record gets its value; nil where it has one
 }
 
 func newBatch(seq int64) *batch { return &batch{seq: seq} }
 
-func (b *batch) add(p *partition, rec *kgo.Record) { b.records = append(b.records, pending{p, rec}) }
+func (b *batch) add(p *partition, rec *kgo.Record) {
+	b.records = append(b.records, pending{part: p, rec: rec})
+}
 
 func (b *batch) empty() bool { return len(b.records) == 0 && len(b.dirty) == 0 && !b.offsets }
 
@@ -87,16 +92,16 @@ func (e *engine) commit() {
 		return // not in the group now: nothing can be committed until it is
 	}
 	b := e.batch
-	records, err := e.build(b)
-	if err != nil {
-		e.fail(err)
-		return
-	}
+	records := e.build(b)
 	e.batch = newBatch(b.seq + 1)
 	e.committing = b
 	e.began = e.Now()
 	e.work.Go(func() {
 		start := time.Now()
+		if err := e.encode(b); err != nil {
+			e.send(evCommit{err, true})
+			return
+		}
 		err, fatal := e.transact(records, b.commits, member, generation)
 		e.Metrics.commits.WithLabelValues(e.in.Name).Observe(time.Since(start).Seconds())
 		if err == nil {
@@ -127,8 +132,8 @@ func (b *batch) shelve() error {
 	return nil
 }
 
-// build is every record of the batch, ledger entries last, and the watermarks in b.commits.
-func (e *engine) build(b *batch) ([]*kgo.Record, error) {
+// build is every record of the batch, ledger entries last and without their values, and the watermarks in b.commits.
+func (e *engine) build(b *batch) []*kgo.Record {
 	out := make([]*kgo.Record, 0, len(b.records)+len(b.dirty))
 	touched := map[*partition]bool{}
 	b.entries = map[*partition][]written{}
@@ -138,13 +143,9 @@ func (e *engine) build(b *batch) ([]*kgo.Record, error) {
 	}
 	for _, ln := range b.dirty {
 		touched[ln.part] = true
-		value, err := e.Serde.EncodeLedgerEntry(e.ctx, e.names.ledgerEntries, ln.part.store.Entry(ln.key))
-		if err != nil {
-			return nil, fmt.Errorf("ledger of %s: %w", ln.key, err)
-		}
-		rec := &kgo.Record{Topic: e.names.ledger, Partition: ln.part.tp.partition, Key: []byte(ledger.EntryKey(ln.part.name, ln.key)), Value: value}
+		rec := &kgo.Record{Topic: e.names.ledger, Partition: ln.part.tp.partition, Key: []byte(ledger.EntryKey(ln.part.name, ln.key))}
 		out = append(out, rec)
-		b.entries[ln.part] = append(b.entries[ln.part], written{ln.key, rec})
+		b.entries[ln.part] = append(b.entries[ln.part], written{ln.key, ln.part.store.Entry(ln.key), rec})
 	}
 	b.commits = map[topicPartition]int64{}
 	for tp, p := range e.parts {
@@ -152,7 +153,31 @@ func (e *engine) build(b *batch) ([]*kgo.Record, error) {
 			b.commits[tp] = w
 		}
 	}
-	return out, nil
+	return out
+}
+
+// encode gives the batch's outcomes and ledger entries their values, beside the loop.
+func (e *engine) encode(b *batch) error {
+	for _, r := range b.records {
+		if r.outcome == nil || r.rec.Value != nil {
+			continue
+		}
+		value, err := e.Serde.EncodeOutcome(e.ctx, e.names.outcomes, r.outcome)
+		if err != nil {
+			return fmt.Errorf("outcome of %s: %w", r.outcome.EventID, err)
+		}
+		r.rec.Value = value
+	}
+	for _, list := range b.entries {
+		for _, w := range list {
+			value, err := e.Serde.EncodeLedgerEntry(e.ctx, e.names.ledgerEntries, w.entry)
+			if err != nil {
+				return fmt.Errorf("ledger of %s: %w", w.key, err)
+			}
+			w.rec.Value = value
+		}
+	}
+	return nil
 }
 
 // transact writes records and offsets atomically. fatal tells that what the broker holds is not known, or that this member

@@ -165,7 +165,7 @@ func parkedRecord(w *schemas.ParkedRecord, prefix string) *kgo.Record {
 // outcome is the head's outcome.
 func (e *engine) outcome(ln *lane, it *item, kind schemas.Kind, reason schemas.Reason, detail string) *schemas.Outcome {
 	o := &schemas.Outcome{Integration: e.in.Name, EventID: poisonID(it), EventType: it.env.Type, OrderID: ln.key, Kind: kind, Reason: reason, Detail: detail,
-		Operation: it.op, WithheldFields: it.withheld, IdempotencyKey: it.key, Attempts: it.attempts, EventTime: it.env.Time, At: e.Now(), Topic: ln.part.name,
+		Operation: it.op, WithheldFields: it.withheld, IdempotencyKey: it.key, Attempts: slices.Clone(it.attempts), EventTime: it.env.Time, At: e.Now(), Topic: ln.part.name,
 		Partition: ln.part.tp.partition, Offset: it.rec.Offset, Instance: e.Instance, TraceParent: it.env.TraceParent}
 	if it.ev != nil {
 		o.IngestedAt = it.ev.IngestedAt
@@ -173,18 +173,13 @@ func (e *engine) outcome(ln *lane, it *item, kind schemas.Kind, reason schemas.R
 	return o
 }
 
-// emit adds an outcome to the batch, and logs and counts it.
+// emit adds an outcome to the batch, and logs and counts it. It is not changed any more.
 func (e *engine) emit(p *partition, o *schemas.Outcome) {
-	value, err := e.Serde.EncodeOutcome(e.ctx, e.names.outcomes, o)
-	if err != nil {
-		e.fail(err)
-		return
-	}
 	key := []byte(o.OrderID)
-	e.batch.add(p, &kgo.Record{Topic: e.names.reconciliation, Partition: p.tp.partition, Key: key, Value: value, Headers: []kgo.RecordHeader{
+	e.batch.records = append(e.batch.records, pending{p, &kgo.Record{Topic: e.names.reconciliation, Partition: p.tp.partition, Key: key, Headers: []kgo.RecordHeader{
 		{Key: "ce_specversion", Value: e.names.outcomeVersion}, {Key: "ce_id", Value: []byte(o.Integration + "/" + string(o.EventID) + "/" + string(o.Kind))},
 		{Key: "ce_type", Value: e.names.outcomeTypes[o.Kind]}, {Key: "ce_source", Value: e.names.outcomeSource},
-		{Key: "ce_subject", Value: key}, {Key: "content-type", Value: e.names.outcomeContents}}})
+		{Key: "ce_subject", Value: key}, {Key: "content-type", Value: e.names.outcomeContents}}}, o})
 	e.counts.outcome(o.Kind, o.Reason)
 	if e.log.Enabled(e.ctx, slog.LevelInfo) {
 		e.log.Info("outcome", "topic", o.Topic, "partition", o.Partition, "offset", o.Offset, "order_id", o.OrderID, "event_id", o.EventID, "outcome", o.Kind, "reason", o.Reason, "attempts", len(o.Attempts))

@@ -133,7 +133,7 @@ func TestShelve(t *testing.T) {
 	tp := topicPartition{"orders", 0}
 	p := &partition{tp: tp, offsets: newOffsets(), store: ledger.NewStore("orders", "id"), lanes: map[string]*lane{}}
 	b := newBatch(3)
-	b.entries = map[*partition][]written{p: {{"A", &kgo.Record{Value: []byte("a"), Offset: 4}}, {"B", &kgo.Record{Value: []byte("b"), Offset: 5}}}}
+	b.entries = map[*partition][]written{p: {{"A", nil, &kgo.Record{Value: []byte("a"), Offset: 4}}, {"B", nil, &kgo.Record{Value: []byte("b"), Offset: 5}}}}
 	if err := b.shelve(); err != nil {
 		t.Fatal(err)
 	}
