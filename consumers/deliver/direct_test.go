@@ -165,13 +165,18 @@ func TestEndedCallsLeaveNoConnection(t *testing.T) {
 // TestTLS calls over it, and only whom it can trust.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	var calls atomic.Int32
+	var calls, connections atomic.Int32
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if calls.Add(1); r.ProtoMajor != 1 {
 			w.WriteHeader(418)
 		}
 	}))
 	server.EnableHTTP2, server.Config.ErrorLog = true, log.New(io.Discard, "", 0)
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			connections.Add(1)
+		}
+	}
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	in := load(t, server.URL, keyed)
@@ -186,8 +191,12 @@ func TestTLS(t *testing.T) {
 	}
 	d.tls.RootCAs = x509.NewCertPool()
 	d.tls.RootCAs.AddCert(server.Certificate())
-	s.mustDeliver(t, r, Delivered)
-	s.mustDeliver(t, r, Delivered)
+	for range 3 {
+		s.mustDeliver(t, r, Delivered)
+	}
+	if n := connections.Load(); n != 2 {
+		t.Errorf("%d connections, want one that was refused and one for all calls", n)
+	}
 }
 
 // TestHeadsHoldNoOther: what an event says cannot end a line of the head.
