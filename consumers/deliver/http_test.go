@@ -268,7 +268,11 @@ func TestTransport(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			in := load(t, tt.address, keyed)
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			limit := 20 * time.Second
+			if strings.Contains(tt.detail, "timeout") {
+				limit = time.Second
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			res := set(t, in).Deliver(ctx, request(t, in))
 			if res.Class != tt.want || !strings.Contains(res.Detail, tt.detail) {
