@@ -50,7 +50,7 @@ func TestRefusedHeartbeatsGiveNoLease(t *testing.T) {
 }
 
 // TestATransactionFollowsItsPredecessor: brokers that do not have the markers of the last transaction yet refuse the records of
-// the next. Each is sent again soon: twenty times the client's own pause of 5 s would be too late for this test.
+// the next. Each is sent again soon: forty times the client's own pause of 5 s would be too late for this test.
 func TestATransactionFollowsItsPredecessor(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, keyed, topologytest.Embedded())
@@ -66,12 +66,12 @@ func TestATransactionFollowsItsPredecessor(t *testing.T) {
 		}
 		return fresh && req.TransactionID != nil
 	}})
-	const events = 20
+	const events = 40
 	b.start()
 	for i := range events {
 		b.publish(event(fmt.Sprint("a", i), schemas.OrderUpdated, "A", i+1))
 	}
-	if diff := cmp.Diff("a19=delivered", kinds(b.wait(events))[events-1]); diff != "" {
+	if diff := cmp.Diff("a39=delivered", kinds(b.wait(events))[events-1]); diff != "" {
 		t.Error(diff)
 	}
 	if n := fault.Hits(); n < events {
