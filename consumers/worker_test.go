@@ -120,6 +120,19 @@ func TestUnknownEffectIsParkedWhereNothingDeduplicates(t *testing.T) {
 	}
 }
 
+// mustFindOneEffect has a worker handle an event whose first call has an effect that only a probe can tell of.
+func (b *bench) mustFindOneEffect() {
+	b.Helper()
+	b.start()
+	b.publish(event("a1", schemas.OrderCreated, "A", 1))
+	if diff := cmp.Diff([]string{"a1=already_done"}, kinds(b.wait(1))); diff != "" {
+		b.Error(diff)
+	}
+	if b.down.effects["a1"] != 1 {
+		b.Errorf("effects %v, want one", b.down.effects)
+	}
+}
+
 func TestUnknownEffectIsProbed(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, strings.Replace(keyed, "{key: Idempotency-Key, remembers: 24h}", `{probe: "GET URL/things?reference={event.id}"}`, 1))
@@ -129,14 +142,7 @@ func TestUnknownEffectIsProbed(t *testing.T) {
 		}
 		return 200, nil, r.Method == http.MethodPost
 	}
-	b.start()
-	b.publish(event("a1", schemas.OrderCreated, "A", 1))
-	if diff := cmp.Diff([]string{"a1=already_done"}, kinds(b.wait(1))); diff != "" {
-		t.Error(diff)
-	}
-	if b.down.effects["a1"] != 1 {
-		t.Errorf("effects %v, want one", b.down.effects)
-	}
+	b.mustFindOneEffect()
 }
 
 // TestAnEffectThatComesLateIsWaitedFor: a probe that finds nothing while the call may still be at work is no leave to make
@@ -153,14 +159,7 @@ func TestAnEffectThatComesLateIsWaitedFor(t *testing.T) {
 		}
 		return 200, nil, r.Method == http.MethodPost
 	}
-	b.start()
-	b.publish(event("a1", schemas.OrderCreated, "A", 1))
-	if diff := cmp.Diff([]string{"a1=already_done"}, kinds(b.wait(1))); diff != "" {
-		t.Error(diff)
-	}
-	if b.down.effects["a1"] != 1 {
-		t.Errorf("effects %v, want one", b.down.effects)
-	}
+	b.mustFindOneEffect()
 }
 
 const warehouse = `

@@ -220,7 +220,7 @@ func (l *loader) route(file string, in *Integration, i int) {
 		if auth := r.HTTP.Auth; auth.Header != "" {
 			l.headers(file, at+".http.auth", []string{auth.Header}, map[string]string{auth.Header: auth.Value.Reveal()})
 		}
-		if strings.ContainsFunc(r.HTTP.Auth.Bearer.Reveal(), isControl) {
+		if !HeaderValue(r.HTTP.Auth.Bearer.Reveal()) {
 			l.at(file, at+".http.auth", "bearer holds a control character, perhaps a line's end")
 		}
 	}
@@ -260,14 +260,16 @@ func (l *loader) headers(file, at string, names []string, values map[string]stri
 			l.at(file, at, "%q is no name of a header", name)
 		case slices.Contains(framing, textproto.CanonicalMIMEHeaderKey(name)):
 			l.at(file, at, "header %s is not yours to set: it says where the request ends or where it goes", name)
-		case strings.ContainsFunc(values[name], isControl): // the value may be a secret
+		case !HeaderValue(values[name]): // it may be a secret
 			l.at(file, at, "header %s holds a control character, perhaps a line's end", name)
 		}
 	}
 }
 
-// isControl tells what may not stand in a header's value.
-func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+// HeaderValue tells whether a text can be a header's value: no control character ends its line, or begins another.
+func HeaderValue(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+}
 
 // join is "a, b, c".
 func join[T ~string](list []T) string {

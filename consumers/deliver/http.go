@@ -110,11 +110,7 @@ func (k *httpKind) call(route *topology.Route) (*httpCall, error) {
 	}
 	fresh := &httpCall{address: address}
 	for _, name := range slices.Sorted(maps.Keys(head)) {
-		f := field{name, head.Get(name)}
-		if err := f.checked(); err != nil {
-			return nil, err
-		}
-		fresh.fields = append(fresh.fields, f)
+		fresh.fields = append(fresh.fields, field{name, head.Get(name)}) // checked when the topology was read
 	}
 	c, _ := k.calls.LoadOrStore(route, fresh)
 	return c.(*httpCall), nil
@@ -161,8 +157,8 @@ func (k *httpKind) fields(r Request, to *url.URL) ([]field, error) {
 		list = append(list, field{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(to.User.Username()+":"+password))})
 	}
 	for _, f := range list {
-		if err := f.checked(); err != nil {
-			return nil, err
+		if !topology.HeaderValue(f.value) {
+			return nil, fmt.Errorf("header %s holds a control character", f.name)
 		}
 	}
 	return list, nil

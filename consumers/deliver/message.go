@@ -2,11 +2,9 @@ package deliver
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -61,16 +59,4 @@ func (m *message) append(b []byte) []byte {
 	}
 	b = append(b, "\r\n"...)
 	return append(b, m.body...)
-}
-
-// checked gives an error for a line of the head that would end it, or begin another.
-func (f field) checked() error {
-	bad := func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
-	if f.name == "" || strings.ContainsFunc(f.name, func(r rune) bool { return r <= ' ' || r == ':' || r >= 0x7f }) {
-		return fmt.Errorf("header name %q is none", f.name)
-	}
-	if strings.ContainsFunc(f.value, bad) {
-		return fmt.Errorf("header %s holds a control character", f.name)
-	}
-	return nil
 }

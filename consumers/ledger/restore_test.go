@@ -179,6 +179,35 @@ func TestRestoreSeesWhatIsCommittedBehindAnOpenTransaction(t *testing.T) {
 	}
 }
 
+// member is a living member of the group, by a name.
+func (b *bench) member(name string) *kgo.Client {
+	b.Helper()
+	cl := b.kafka.Client(b.T, kgo.ClientID(b.src.Group+"/"+name), kgo.ConsumerGroup(b.src.Group), kgo.ConsumeTopics(b.src.Parked))
+	topologytest.Eventually(b.T, "the member is in its group", func() error {
+		groups, err := kadm.NewClient(b.writer).DescribeGroups(b.Context(), b.src.Group)
+		if group := groups[b.src.Group]; err == nil && len(group.AssignedPartitions()) == 0 {
+			err = errors.New("not yet")
+		}
+		return err
+	})
+	return cl
+}
+
+// restoring restores beside the test and gives the settled offsets of keys once that is done.
+func (b *bench) restoring(keys ...string) <-chan map[string]int64 {
+	out := make(chan map[string]int64, 1)
+	go func() {
+		s, err := ledger.Restore(b.Context(), b.src)
+		if err != nil {
+			b.Error(err)
+			out <- nil
+			return
+		}
+		out <- settled(s, keys...)
+	}()
+	return out
+}
+
 // TestFenceLeavesOthersAlone: a living member's transaction ends by itself, and is waited for; other groups' and other
 // partitions' are nobody's business.
 func TestFenceLeavesOthersAlone(t *testing.T) {
@@ -190,29 +219,13 @@ func TestFenceLeavesOthersAlone(t *testing.T) {
 		"another group":     b.begin(b.kafka.Prefix+"seam.down2/x", b.entry("orders", "this", "B", 2)),
 		"another partition": b.begin(b.src.Group+"/y", other),
 	}
-	member := b.kafka.Client(t, kgo.ClientID(b.src.Group+"/alive"), kgo.ConsumerGroup(b.src.Group), kgo.ConsumeTopics(b.src.Parked))
-	topologytest.Eventually(t, "the member is in its group", func() error {
-		groups, err := kadm.NewClient(b.writer).DescribeGroups(t.Context(), b.src.Group)
-		if group := groups[b.src.Group]; err == nil && len(group.AssignedPartitions()) == 0 {
-			err = errors.New("not yet")
-		}
-		return err
-	})
+	member := b.member("alive")
 	defer member.Close()
 	open["a living member"] = b.begin(b.src.Group+"/alive", b.entry("orders", "this", "C", 3))
 	if err := ledger.Fence(t.Context(), b.writer, b.src.Group, 1, b.src.Ledger, b.src.Parked); err != nil {
 		t.Fatal(err)
 	}
-	restored := make(chan map[string]int64, 1)
-	go func() { // waits for those that hold its partition
-		s, err := ledger.Restore(t.Context(), b.src)
-		if err != nil {
-			t.Error(err)
-			restored <- nil
-			return
-		}
-		restored <- settled(s, "B", "C")
-	}()
+	restored := b.restoring("B", "C")
 	for name, cl := range open {
 		select {
 		case got := <-restored:
@@ -330,25 +343,9 @@ func TestWhatHoldsARestoreUp(t *testing.T) {
 	told := make(chan string, 100)
 	b.src.Logger = slog.New(slog.NewJSONHandler(lines(told), nil))
 	stranger := b.begin(b.kafka.Prefix+"another's", b.entry("orders", "this", "A", 1))
-	member := b.kafka.Client(t, kgo.ClientID(b.src.Group+"/dies"), kgo.ConsumerGroup(b.src.Group), kgo.ConsumeTopics(b.src.Parked))
-	topologytest.Eventually(t, "the member is in its group", func() error {
-		groups, err := kadm.NewClient(b.writer).DescribeGroups(t.Context(), b.src.Group)
-		if group := groups[b.src.Group]; err == nil && len(group.AssignedPartitions()) == 0 {
-			err = errors.New("not yet")
-		}
-		return err
-	})
+	member := b.member("dies")
 	b.begin(b.src.Group+"/dies", b.entry("orders", "this", "B", 2))
-	restored := make(chan map[string]int64, 1)
-	go func() {
-		s, err := ledger.Restore(t.Context(), b.src)
-		if err != nil {
-			t.Error(err)
-			restored <- nil
-			return
-		}
-		restored <- settled(s, "A", "B")
-	}()
+	restored := b.restoring("A", "B")
 	for want := range map[string]bool{"another's": true, b.src.Group + "/dies": true} {
 		for line := range told {
 			if strings.Contains(line, want) && strings.Contains(line, b.src.Ledger) && strings.Contains(line, `"state":"Ongoing"`) {
