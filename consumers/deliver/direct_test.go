@@ -217,6 +217,19 @@ func TestHeadsHoldNoOther(t *testing.T) {
 	}
 }
 
+// TestOneAuthorization: what a route sets counts before what its address carries.
+func TestOneAuthorization(t *testing.T) {
+	t.Parallel()
+	var got []string
+	address := server(t, func(_ http.ResponseWriter, r *http.Request) { got = r.Header["Authorization"] })
+	in := load(t, strings.Replace(address, "http://", "http://ann:url-secret@", 1), strings.Replace(keyed, "X-Tenant: tenant-secret", "Authorization: Token own-secret", 1))
+	in.Deliver[0].HTTP.Auth.Bearer = ""
+	set(t, in).mustDeliver(t, request(t, in), Delivered)
+	if len(got) != 1 || got[0] != "Token own-secret" {
+		t.Errorf("sent %q", got)
+	}
+}
+
 // TestIdleConnectionsAreClosed once nobody used them for long.
 func TestIdleConnectionsAreClosed(t *testing.T) {
 	t.Parallel()

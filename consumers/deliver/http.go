@@ -126,7 +126,7 @@ func (k *httpKind) do(ctx context.Context, r Request, call *httpCall, m message,
 		return Result{Class: Unmappable, Detail: "url: " + err.Error()}
 	}
 	m.by, m.fixed = r.SendBy, call.fields
-	if m.fields, err = k.fields(r, m.url); err != nil {
+	if m.fields, err = k.fields(r, call, m.url); err != nil {
 		return Result{Class: Unmappable, Detail: err.Error()}
 	}
 	got, sent, err := k.carrier(m.url).carry(ctx, m)
@@ -143,7 +143,7 @@ func (k *httpKind) do(ctx context.Context, r Request, call *httpCall, m message,
 }
 
 // fields are those of one request.
-func (k *httpKind) fields(r Request, to *url.URL) ([]field, error) {
+func (k *httpKind) fields(r Request, call *httpCall, to *url.URL) ([]field, error) {
 	list := make([]field, 0, 5)
 	list = append(list, field{"Seam-Event-Id", string(r.Event.ID)}, field{"Seam-Attempt", strconv.Itoa(r.Attempt)})
 	if k.in.Idempotency.Key != "" {
@@ -152,7 +152,7 @@ func (k *httpKind) fields(r Request, to *url.URL) ([]field, error) {
 	if r.TraceParent != "" {
 		list = append(list, field{"Traceparent", r.TraceParent})
 	}
-	if to.User != nil && r.Route.HTTP.Auth.Bearer == "" {
+	if to.User != nil && !slices.ContainsFunc(call.fields, func(f field) bool { return f.name == "Authorization" }) {
 		password, _ := to.User.Password()
 		list = append(list, field{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(to.User.Username()+":"+password))})
 	}
