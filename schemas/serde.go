@@ -54,8 +54,8 @@ func (s *Serde) Register(ctx context.Context, subject, schemaName string) (int, 
 	}
 	id, err := s.client.RegisterSchema(ctx, subject, sr.Schema{Schema: f.text, Type: sr.TypeAvro}, -1, -1)
 	if err != nil {
-		if err = registryError(err); errors.Is(err, ErrUnknownSchema) { // there is no such API at this address
-			err = fmt.Errorf("%w: no such API at this address: %s", ErrRegistry, err.Error())
+		if err = registryError(err); errors.Is(err, ErrUnknownSchema) { // what is registered needs no schema
+			err = fmt.Errorf("%w: it has no such API, or lost a schema that its subject refers to: %s", ErrRegistry, err.Error())
 		}
 		return 0, fmt.Errorf("register %s under %s: %w", schemaName, subject, err)
 	}

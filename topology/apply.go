@@ -113,7 +113,7 @@ func Apply(ctx context.Context, t *Topology, client *kgo.Client, registry *sr.Cl
 		return err
 	}
 	return forEach(registers, func(c Change) error {
-		if err := register(ctx, serde, c.subject, c.topic.Schema); err != nil {
+		if err := Register(ctx, serde, c.subject, c.topic.Schema); err != nil {
 			return err
 		}
 		// A later schema must read all that was ever written; some registries check nothing unless told to.
@@ -129,9 +129,9 @@ func Apply(ctx context.Context, t *Topology, client *kgo.Client, registry *sr.Cl
 // registerFor is how long a registry that does not answer as it should is asked again.
 const registerFor = 5 * time.Second
 
-// register makes a schema known. A registry that fails is asked again for a while, for some fail when two subjects are given
+// Register makes a schema of ours known under a subject, as Serde.Register does. A registry that fails is asked again for a while, for some fail when two subjects are given
 // the same schema at one moment, and registering twice is harmless.
-func register(ctx context.Context, serde *schemas.Serde, subject, schema string) error {
+func Register(ctx context.Context, serde *schemas.Serde, subject, schema string) error {
 	deadline := time.Now().Add(registerFor)
 	for wait := 20 * time.Millisecond; ; wait *= 2 {
 		_, err := serde.Register(ctx, subject, schema)

@@ -3,9 +3,11 @@ package topologytest
 import (
 	"context"
 	"crypto/rand"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,9 +66,28 @@ func Cluster(t testing.TB, opts ...Option) *Kafka {
 		t.Fatal("SEAM_BROKERS is set, SEAM_REGISTRY is not: set both, or neither for the embedded broker")
 	}
 	k := &Kafka{Brokers: strings.Split(brokers, ","), Registry: strings.TrimSuffix(registry, "/"), Prefix: prefix(t)}
+	if err := held(); err != nil {
+		t.Fatalf("register what keeps the schemas in the registry: %v", err)
+	}
 	t.Cleanup(func() { k.remove(t) })
 	return k
 }
+
+// held registers every schema of ours under a subject that no test removes. Apicurio deletes a schema with its last subject,
+// also while another test is given a subject with it, which then answers 404 for good.
+var held = sync.OnceValue(func() error {
+	client, err := registryClient(os.Getenv("SEAM_REGISTRY"))
+	if err != nil {
+		return err
+	}
+	serde, ctx := schemas.NewSerde(client), context.Background()
+	for _, name := range schemas.SchemaNames() {
+		if err := topology.Register(ctx, serde, "topologytest."+name, name); err != nil {
+			return err
+		}
+	}
+	return nil
+})
 
 // embedded starts the broker and the registry inside the process.
 func embedded(t testing.TB, o options) *Kafka {
@@ -109,11 +130,16 @@ func (k *Kafka) Client(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 // subject with that schema, and stumbles over one that another test removes at that moment.
 func (k *Kafka) RegistryClient(t testing.TB) *sr.Client {
 	t.Helper()
-	client, err := sr.NewClient(sr.URLs(k.Registry))
+	client, err := registryClient(k.Registry)
 	if err != nil {
 		t.Fatalf("make a registry client: %v", err)
 	}
 	return client
+}
+
+// registryClient waits longer than the 5 s of sr: with the race detector a busy machine may stand still as long.
+func registryClient(url string) (*sr.Client, error) {
+	return sr.NewClient(sr.URLs(url), sr.HTTPClient(&http.Client{Timeout: time.Minute}))
 }
 
 // Topic makes a topic of one replica and gives its full name: the prefix and name. configs are Kafka's, by Kafka's names.
