@@ -54,7 +54,7 @@ func (c *cli) bench() *cobra.Command {
 	f.IntVar(&cfg.Events, "events", 1_000_000, "records of the dedup and memory cases; http and ledger take a tenth, ingest a fiftieth")
 	f.Int32Var(&cfg.Partitions, "partitions", 8, "partitions of every topic")
 	f.IntVar(&cfg.Rounds, "rounds", 3, "measurements of each side; the median counts")
-	f.IntVar(&cfg.Orders, "orders", 1_000_000, "orders of the larger ledger; the smaller has a tenth")
+	f.IntVar(&cfg.Orders, "orders", 1_000_000, "orders of the view, and of the larger ledger; the smaller has a tenth")
 	f.BoolVar(&asJSON, "json", false, "the report as JSON")
 	f.StringVar(&profile, "cpuprofile", "", "write a CPU profile of the run to this file")
 	return cmd

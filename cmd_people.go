@@ -35,39 +35,6 @@ func (c *cli) json(v any) error {
 	return enc.Encode(v)
 }
 
-// order is seam order: what happened to one order in every system.
-func (c *cli) order() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use: "order ID", Args: cobra.ExactArgs(1),
-		Short: "Tell what happened to an order in every system, what is missing, and who is asked",
-		Long: "Reads the order's partition of the topics and nothing else: it works wherever the brokers are reached. Customers and\n" +
-			"stock are found the same way, by their id. Exit 1 where something is late, missing, parked or in disagreement.",
-		Example: "  seam order 820982911946154508\n  seam order 820982911946154508 --json",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := c.reader()
-			if err != nil {
-				return err
-			}
-			o, err := reconcile.ReadOrder(cmd.Context(), cfg, args[0])
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				err = c.json(o)
-			} else {
-				err = o.Write(c.out)
-			}
-			if err == nil && o.State != reconcile.StateComplete && o.State != reconcile.StatePending {
-				return errFound
-			}
-			return err
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
-	return cmd
-}
-
 // status is seam status: each integration.
 func (c *cli) status() *cobra.Command {
 	var asJSON bool

@@ -37,7 +37,7 @@ func (c *cli) run() *cobra.Command {
 				return err
 			}
 			cfg.Topology.Scale(scale)
-			cfg.Logger, cfg.Brokers, cfg.Registry, cfg.WellKnownPorts = log, c.brokerList(), c.registry, true
+			cfg.Logger, cfg.Brokers, cfg.Registry, cfg.View, cfg.WellKnownPorts = log, c.brokerList(), c.registry, c.view, true
 			cfg.Ready = func(i app.Info) {
 				fmt.Fprintf(cmd.OutOrStdout(), "seam is ready\n  webhooks   %s/in/{source}\n  orders     %s/\n  kafka      %s\n  registry   %s\n",
 					i.EdgeURL, i.ConsoleURL, strings.Join(i.BootstrapServers, ","), i.RegistryURL)
@@ -48,7 +48,7 @@ func (c *cli) run() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&cfg.Listen, "listen", env("SEAM_LISTEN", "127.0.0.1:8080"), "address of the edge, for webhooks (SEAM_LISTEN)")
 	f.StringVar(&cfg.Console, "console", env("SEAM_CONSOLE", "127.0.0.1:8090"), "address of the orders page, its API and /metrics; no sign-in: never on the internet (SEAM_CONSOLE)")
-	f.StringVar(&cfg.DataDir, "data", os.Getenv("SEAM_DATA"), "folder of spools, cursors and the ledgers' local copy, of one process; when empty a temporary one, and ledgers stay in memory (SEAM_DATA)")
+	f.StringVar(&cfg.DataDir, "data", os.Getenv("SEAM_DATA"), "folder of spools, cursors, the ledgers' local copy and the view, of one process; when empty a temporary one, and ledgers stay in memory (SEAM_DATA)")
 	f.StringVar(&cfg.Instance, "instance", os.Getenv("SEAM_INSTANCE"), "stable name of this process; a restart under it takes its partitions back at once (SEAM_INSTANCE)")
 	f.StringSliceVar(&cfg.Only, "only", nil, "roles to run: edge, reconcile, names of integrations; all when empty")
 	f.Float64Var(&scale, "time-scale", 1, "multiply every duration of the topology, for drills")

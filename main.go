@@ -73,14 +73,15 @@ func newRoot(stdout io.Writer, ran *bool) *cobra.Command {
 	f.StringVar(&c.brokers, "bootstrap-server", os.Getenv("SEAM_BROKERS"), "Kafka brokers, host:port,... (SEAM_BROKERS)")
 	f.StringVar(&c.registry, "registry", os.Getenv("SEAM_REGISTRY"), "schema registry URL (SEAM_REGISTRY)")
 	f.StringVar(&c.dir, "topology", os.Getenv("SEAM_TOPOLOGY"), "folder of topology files; the shipped ones when empty (SEAM_TOPOLOGY)")
-	root.AddCommand(c.demo(), c.run(), c.ingest(), c.plan(), c.apply(), c.order(), c.status(), c.parked(), c.quarantine(), c.bench(), versionCommand())
+	f.StringVar(&c.view, "view", os.Getenv("SEAM_VIEW"), "the reconciler's database: an SQLite file or postgres://... (SEAM_VIEW)")
+	root.AddCommand(c.demo(), c.run(), c.ingest(), c.plan(), c.apply(), c.order(), c.disagreements(), c.rebuild(), c.status(), c.parked(), c.quarantine(), c.bench(), versionCommand())
 	return root
 }
 
 // cli is what the verbs share.
 type cli struct {
-	out                    io.Writer
-	brokers, registry, dir string
+	out                          io.Writer
+	brokers, registry, dir, view string
 }
 
 // files is the folder of the topology: the flag's, or the shipped one.

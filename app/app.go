@@ -43,6 +43,9 @@ type Config struct {
 	// face the internet. Default a free loopback port.
 	Console string
 	DataDir string // spools, cursors, the ledgers' local copy. Default a folder that goes at the end, and ledgers in memory
+	// View is where the reconciler keeps what it knows: the file of an SQLite database, or postgres://... Default view.db in
+	// DataDir, and without that a file that goes at the end.
+	View string
 	// Instance names this process in every group; with a name a restart takes its partitions back at once. Default random,
 	// and then the group waits a session (12s) for a process that died.
 	Instance string
@@ -114,7 +117,17 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	view := reconcile.NewView(c.Topology, time.Now)
+	view, err := c.view(ctx)
+	if err != nil {
+		return err
+	}
+	if view != nil {
+		defer func() {
+			if err := view.Close(); err != nil {
+				c.Logger.Warn("close the view", "err", err)
+			}
+		}()
+	}
 	var ready atomic.Bool
 	g, ctx := errgroup.WithContext(ctx)
 	serve(ctx, g, outside, c.edgeHandler(edge, &ready))
@@ -160,6 +173,18 @@ func Run(ctx context.Context, c Config) error {
 		c.Ready(info)
 	}
 	return g.Wait()
+}
+
+// view opens the reconciler's database; nil when it does not run here.
+func (c *Config) view(ctx context.Context) (*reconcile.View, error) {
+	if !c.runs("reconcile") {
+		return nil, nil
+	}
+	where := c.View
+	if where == "" && c.DataDir != "" {
+		where = filepath.Join(c.DataDir, "view.db")
+	}
+	return reconcile.OpenView(ctx, reconcile.ViewConfig{Database: where, Topology: c.Topology, Instance: c.Instance, Logger: c.Logger})
 }
 
 // ledgers opens the local copy of the ledgers; nil when no integration runs here or nothing is to be kept.

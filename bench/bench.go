@@ -24,7 +24,8 @@ type Config struct {
 	Events     int
 	Partitions int32 // of every topic. Default 8
 	Rounds     int   // measurements of each side; the median counts. Default 3
-	// Orders is how many orders the larger ledger of the ledger case holds; the smaller has a tenth. Default 1,000,000.
+	// Orders is how many orders the view holds, and the larger ledger of the ledger case; the smaller has a tenth. Default
+	// 1,000,000.
 	Orders int
 	Logger *slog.Logger // of the workers; default none
 	// Progress is told what is measured now; nil for nobody.
@@ -32,7 +33,7 @@ type Config struct {
 }
 
 // Cases lists what can be measured, in the order it is: memory first, while nothing else has used any.
-var Cases = []string{"memory", "dedup", "http", "ingest", "ledger"}
+var Cases = []string{"memory", "dedup", "http", "ingest", "ledger", "view"}
 
 // Report is what a run found.
 type Report struct {
@@ -53,8 +54,9 @@ type Result struct {
 	Bare []float64 `json:"bare,omitempty"`
 	// Ratio is the median of Seam/Bare of each round; 0 without Bare.
 	Ratio float64 `json:"ratio,omitempty"`
-	// Target is what Seam sets itself: the least Ratio, or with Most the greatest value. 0 for none.
+	// Target is what Seam sets itself: the least Ratio, with Least the least value, or with Most the greatest. 0 for none.
 	Target float64  `json:"target,omitempty"`
+	Least  bool     `json:"least,omitempty"`
 	Most   bool     `json:"most,omitempty"`
 	Note   string   `json:"note,omitempty"`
 	Faults []string `json:"faults,omitempty"` // what was wrong: lost, doubled, overtaken
@@ -93,7 +95,7 @@ func Run(ctx context.Context, c Config) (Report, error) {
 		s.Brokers, s.Registry, s.where = embedded.Brokers, embedded.Registry, "embedded"
 	}
 	rep := Report{Where: s.where, Go: runtime.Version(), CPUs: runtime.GOMAXPROCS(0), Events: s.Events, Partitions: s.Partitions}
-	run := map[string]func(context.Context) ([]Result, error){"memory": s.memory, "dedup": s.dedup, "http": s.http, "ingest": s.ingest, "ledger": s.ledger}
+	run := map[string]func(context.Context) ([]Result, error){"memory": s.memory, "dedup": s.dedup, "http": s.http, "ingest": s.ingest, "ledger": s.ledger, "view": s.view}
 	for _, name := range Cases {
 		if !slices.Contains(s.Cases, name) {
 			continue

@@ -29,6 +29,7 @@ func TestCases(t *testing.T) {
 	want := map[string][]string{
 		"dedup": {"dedup/unsubscribed", "dedup/withheld"}, "http": {"http"}, "ingest": {"ingest"},
 		"memory": {"memory/stuck", "memory/closed"}, "ledger": {"ledger/cost", "ledger/memory", "ledger/disk", "ledger/restore", "ledger/resume"},
+		"view": {"view/rate", "view/order"},
 	}
 	for _, name := range bench.Cases {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +68,7 @@ func TestRefuses(t *testing.T) {
 		cfg  bench.Config
 		want string
 	}{
-		{"unknown case", bench.Config{Cases: []string{"speed"}}, `bench: unknown case "speed": the cases are memory, dedup, http, ingest, ledger`},
+		{"unknown case", bench.Config{Cases: []string{"speed"}}, `bench: unknown case "speed": the cases are memory, dedup, http, ingest, ledger, view`},
 		{"no registry", bench.Config{Brokers: []string{"127.0.0.1:1"}}, "bench: brokers are given without a registry: give both, or neither for the embedded ones"},
 		{"too few events", bench.Config{Events: 10}, "bench: 10 events: give at least 1000"},
 		{"too few orders", bench.Config{Orders: 10}, "bench: 10 orders: give at least 1000"},

@@ -28,8 +28,11 @@ func (r *Report) Text(w io.Writer) error {
 // verdict is the target and whether it is reached; empty without one.
 func (res *Result) verdict() string {
 	got, word := res.Ratio, "at least"
-	if res.Most {
+	switch {
+	case res.Most:
 		got, word = median(res.Seam), "at most"
+	case res.Least:
+		got = median(res.Seam)
 	}
 	if res.Target == 0 {
 		return ""
@@ -38,7 +41,7 @@ func (res *Result) verdict() string {
 	if res.Most == (got > res.Target) {
 		met = "MISSED"
 	}
-	return fmt.Sprintf("   target %s %g: %s", word, res.Target, met)
+	return fmt.Sprintf("   target %s %s: %s", word, strconv.FormatFloat(res.Target, 'f', -1, 64), met)
 }
 
 // number is a value with its thousands apart.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,13 +14,17 @@ import (
 //
 //	GET /                    the page; /?order=ID shows an order, /?state=parked lists those that are parked
 //	GET /orders/{key...}     an order (customer, item) as JSON, or as text for "Accept: text/plain"; 404 when unknown
+//	GET /orders?email=...    the orders and customers that have a name: customer, email (an address or its hash), number, payment
 //	GET /disagreements       open disagreements; ?all=true for closed ones too
 //	GET /summary             counts of everything
+//
+// 503 with Retry-After while the view's database does not answer.
 func Handler(view *reconcile.View) http.Handler {
 	c := &console{view: view}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", c.page)
 	mux.HandleFunc("GET /orders/{key...}", c.order)
+	mux.HandleFunc("GET /orders", c.find)
 	mux.HandleFunc("GET /disagreements", c.disagreements)
 	mux.HandleFunc("GET /summary", c.summary)
 	return guard(mux)
@@ -47,15 +52,18 @@ type fault struct {
 
 func (c *console) order(w http.ResponseWriter, r *http.Request) {
 	key := r.PathValue("key")
-	o, ok := c.view.Order(key)
+	o, err := c.view.Order(r.Context(), key)
+	unknown := errors.Is(err, reconcile.ErrNotFound)
 	text := wantsText(r.Header.Get("Accept"))
 	w.Header().Set("Vary", "Accept")
 	switch {
-	case !ok && text:
+	case unknown && text:
 		fresh := c.view.Freshness()
 		http.Error(w, fmt.Sprintf("nothing is known of %q; %s", key, fresh.String()), http.StatusNotFound)
-	case !ok:
+	case unknown:
 		writeJSON(w, http.StatusNotFound, fault{fmt.Sprintf("nothing is known of %q", key), c.view.Freshness()})
+	case err != nil:
+		c.unable(w, err)
 	case text:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_ = o.Write(w) // the client is gone
@@ -64,15 +72,58 @@ func (c *console) order(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (c *console) disagreements(w http.ResponseWriter, r *http.Request) {
-	writeJSON(w, http.StatusOK, struct {
-		Disagreements []reconcile.Disagreement `json:"disagreements"`
-		Freshness     reconcile.Freshness      `json:"freshness"`
-	}{c.view.Disagreements(r.URL.Query().Get("all") != "true"), c.view.Freshness()})
+// maxFound is how many orders of one name are listed.
+const maxFound = 100
+
+// find answers by another name than the key: exactly one is given.
+func (c *console) find(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	if len(q) != 1 {
+		writeJSON(w, http.StatusBadRequest, fault{"give one of " + strings.Join(reconcile.Names, ", "), c.view.Freshness()})
+		return
+	}
+	for kind := range q {
+		list, err := c.view.Find(r.Context(), kind, q.Get(kind), maxFound)
+		switch {
+		case errors.Is(err, reconcile.ErrUnknownName):
+			writeJSON(w, http.StatusBadRequest, fault{err.Error(), c.view.Freshness()})
+		case err != nil:
+			c.unable(w, err)
+		default:
+			writeJSON(w, http.StatusOK, list)
+		}
+	}
 }
 
-func (c *console) summary(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, c.view.Summary())
+// maxDisagreements is how many disagreements one answer lists.
+const maxDisagreements = 10_000
+
+func (c *console) disagreements(w http.ResponseWriter, r *http.Request) {
+	list, all, err := c.view.Disagreements(r.Context(), r.URL.Query().Get("all") != "true", maxDisagreements)
+	if err != nil {
+		c.unable(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Disagreements []reconcile.Disagreement `json:"disagreements"`
+		All           int                      `json:"all"` // how many there are, listed or not
+		Freshness     reconcile.Freshness      `json:"freshness"`
+	}{list, all, c.view.Freshness()})
+}
+
+func (c *console) summary(w http.ResponseWriter, r *http.Request) {
+	s, err := c.view.Summary(r.Context())
+	if err != nil {
+		c.unable(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, s)
+}
+
+// unable answers when the database does not.
+func (c *console) unable(w http.ResponseWriter, err error) {
+	w.Header().Set("Retry-After", "5")
+	writeJSON(w, http.StatusServiceUnavailable, fault{"the view cannot be read now: " + err.Error(), c.view.Freshness()})
 }
 
 // wantsText tells whether plain text stands before JSON in an Accept header.

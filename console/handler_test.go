@@ -1,7 +1,9 @@
 package console_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,12 +14,12 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/binaryandbeyond/seam/console"
 	"github.com/binaryandbeyond/seam/consumers/reconcile"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
+	"github.com/binaryandbeyond/seam/topology/topologytest"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -35,14 +37,16 @@ func server(t *testing.T, key string) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	registry := httptest.NewServer(schemas.NewMemoryRegistry())
-	t.Cleanup(registry.Close)
-	client, err := sr.NewClient(sr.URLs(registry.URL))
+	k := topologytest.Cluster(t, topologytest.Embedded())
+	client, registry := k.Client(t), k.RegistryClient(t)
+	if _, err := topology.Ensure(t.Context(), topo, client, registry); err != nil {
+		t.Fatal(err)
+	}
+	serde := schemas.NewSerde(registry)
+	view, err := reconcile.OpenView(t.Context(), reconcile.ViewConfig{Topology: topo, Now: func() time.Time { return noon.Add(time.Hour) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	serde := schemas.NewSerde(client)
-	view := reconcile.NewView(topo, func() time.Time { return noon.Add(time.Hour) })
 	for i, system := range []schemas.System{"shop", "erp"} {
 		total, err := schemas.NewMoney([]string{"20.00", "25.00"}[i], "EUR")
 		if err != nil {
@@ -54,9 +58,26 @@ func server(t *testing.T, key string) *httptest.Server {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := view.Apply(t.Context(), serde, &kgo.Record{Topic: "orders", Key: []byte(key), Value: value, Offset: int64(i)}); err != nil {
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: "orders", Key: []byte(key), Value: value}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- reconcile.Follow(ctx, reconcile.FollowConfig{Options: []kgo.Opt{kgo.SeedBrokers(k.Brokers...)}, Serde: serde, Topology: topo, View: view})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-done, view.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := view.CaughtUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := view.Judge(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	s := httptest.NewServer(console.Handler(view))
 	t.Cleanup(s.Close)
@@ -96,11 +117,15 @@ func TestAnswers(t *testing.T) {
 		kind               string
 		has                []string
 	}{
-		{"an order", "/orders/1001", "", 200, "application/json", []string{`"verdict": "` + verdict + `"`, `"behind_records": -1`, `"state": "missing"`}},
-		{"an order as text", "/orders/1001", "text/plain", 200, "text/plain", []string{"order 1001: " + verdict + "\n", "how far behind the topics this is, is not known yet"}},
+		{"an order", "/orders/1001", "", 200, "application/json", []string{`"verdict": "` + verdict + `"`, `"behind_records": 0`, `"state": "missing"`}},
+		{"an order as text", "/orders/1001", "text/plain", 200, "text/plain", []string{"order 1001: " + verdict + "\n", "order.total"}},
 		{"JSON is preferred", "/orders/1001", "application/json, text/plain", 200, "application/json", []string{`"key": "1001"`}},
 		{"an unknown order", "/orders/4711", "", 404, "application/json", []string{`"error": "nothing is known of \"4711\""`, `"freshness"`}},
-		{"an unknown order as text", "/orders/4711", "text/plain", 404, "text/plain", []string{`nothing is known of "4711"; how far`}},
+		{"an unknown order as text", "/orders/4711", "text/plain", 404, "text/plain", []string{`nothing is known of "4711"; nothing is behind`}},
+		{"by an address", "/orders?email=Jane@Example.com", "", 200, "application/json", []string{`"key": "1001"`, `"state": "missing"`}},
+		{"by a name that nobody has", "/orders?customer=4711", "", 200, "application/json", []string{"[]"}},
+		{"by what is no name", "/orders?shoe=42", "", 400, "application/json", []string{"customer, email, number, payment"}},
+		{"by nothing", "/orders", "", 400, "application/json", []string{"give one of customer"}},
 		{"disagreements", "/disagreements", "", 200, "application/json", []string{`"field": "order.total"`, `"overdue": true`, `"page": "ops"`}},
 		{"the summary", "/summary", "", 200, "application/json", []string{`"orders": 1`, `"events": 2`}},
 		{"the page", "/", "text/html", 200, "text/html", []string{"1 orders, 2 events", "order.total", `href="/?order=1001"`, "<form"}},

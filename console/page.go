@@ -2,7 +2,9 @@ package console
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
+	"errors"
 	"html/template"
 	"net/http"
 	"slices"
@@ -26,7 +28,7 @@ type shown struct {
 	Text      string // of Order
 	State     reconcile.State
 	States    []reconcile.State
-	Orders    []*reconcile.Order
+	Orders    []reconcile.Listed
 	More      int // orders beyond those listed
 	Open      []reconcile.Disagreement
 	MoreOpen  int
@@ -35,23 +37,11 @@ type shown struct {
 }
 
 func (c *console) page(w http.ResponseWriter, r *http.Request) {
-	p := shown{Key: strings.TrimSpace(r.URL.Query().Get("order")), States: reconcile.States, Summary: c.view.Summary()}
-	p.Freshness = p.Summary.Freshness.String()
-	status := http.StatusOK
-	switch state := reconcile.State(r.URL.Query().Get("state")); {
-	case p.Key != "":
-		if o, ok := c.view.Order(p.Key); ok {
-			var text strings.Builder
-			_ = o.Write(&text) // a Builder never fails
-			p.Order, p.Text = o, text.String()
-		} else {
-			status = http.StatusNotFound
-		}
-	case slices.Contains(reconcile.States, state):
-		p.State = state
-		p.Orders, p.More = first(c.view.Orders(state))
-	default:
-		p.Open, p.MoreOpen = first(c.view.Disagreements(true))
+	p := shown{Key: strings.TrimSpace(r.URL.Query().Get("order")), States: reconcile.States}
+	status, err := c.fill(r.Context(), &p, reconcile.State(r.URL.Query().Get("state")))
+	if err != nil {
+		c.unable(w, err)
+		return
 	}
 	var out bytes.Buffer
 	if err := page.Execute(&out, p); err != nil {
@@ -63,10 +53,31 @@ func (c *console) page(w http.ResponseWriter, r *http.Request) {
 	_, _ = out.WriteTo(w) // the client is gone
 }
 
-// first cuts a list to what the page shows, and counts the rest.
-func first[T any](list []T) (shown []T, more int) {
-	if len(list) <= maxListed {
-		return list, 0
+// fill asks the view for what the page shows, and says the page's status.
+func (c *console) fill(ctx context.Context, p *shown, state reconcile.State) (status int, err error) {
+	if p.Summary, err = c.view.Summary(ctx); err != nil {
+		return 0, err
 	}
-	return list[:maxListed], len(list) - maxListed
+	p.Freshness = p.Summary.Freshness.String()
+	switch {
+	case p.Key != "":
+		o, err := c.view.Order(ctx, p.Key)
+		if errors.Is(err, reconcile.ErrNotFound) {
+			return http.StatusNotFound, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		var text strings.Builder
+		_ = o.Write(&text) // a Builder never fails
+		p.Order, p.Text = o, text.String()
+	case slices.Contains(reconcile.States, state):
+		p.State = state
+		p.Orders, p.More, err = c.view.Orders(ctx, maxListed, state)
+		p.More -= len(p.Orders)
+	default:
+		p.Open, p.MoreOpen, err = c.view.Disagreements(ctx, true, maxListed)
+		p.MoreOpen -= len(p.Open)
+	}
+	return http.StatusOK, err
 }

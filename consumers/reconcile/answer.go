@@ -40,7 +40,7 @@ func (f *Fold) concerned() []string {
 	for i := range f.topo.Integrations {
 		in := &f.topo.Integrations[i]
 		for _, ev := range f.events {
-			if f.acts[in.Name][ev.Type] {
+			if f.acts.on(in.Name, ev.Type, ev.IngestedAt) {
 				set[in.Name] = true
 			}
 		}
@@ -71,7 +71,7 @@ func (f *Fold) integration(name string, line []*fact, now time.Time) Integration
 	known := false // it has said something of an event that it acts on
 	for _, ev := range line {
 		a := f.answers[answerKey{name, ev.ID}]
-		if a == nil && (in == nil || ev.Copies == 0 || !f.acts[name][ev.Type]) {
+		if a == nil && (in == nil || ev.Copies == 0 || !f.acts.on(name, ev.Type, ev.IngestedAt)) {
 			continue
 		}
 		out.Answers = append(out.Answers, answerOf(a, ev, within, now))

@@ -112,7 +112,12 @@ func (b *bench) transact(end kgo.TransactionEndTry, recs ...*kgo.Record) {
 
 // follow keeps a view current until the test ends.
 func (b *bench) follow(now time.Time) *reconcile.View {
-	view := reconcile.NewView(b.topo, func() time.Time { return now })
+	return b.followIn(sqliteFile(b.T), now)
+}
+
+// followIn keeps the view of a database current until the test ends.
+func (b *bench) followIn(database string, now time.Time) *reconcile.View {
+	view := openView(b.T, database, b.topo, now)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
@@ -159,10 +164,7 @@ func TestEndToEnd(t *testing.T) {
 	view := b.follow(at(2000))
 	b.caughtUp(view)
 
-	o, ok := view.Order("1001")
-	if !ok {
-		t.Fatal("the view does not know the order")
-	}
+	o := answer(t, view, "1001")
 	const verdict = "complete in 0 of 2, unknown in warehouse, pending in books, in disagreement on order.total (erp); page finance, fulfilment"
 	if o.Verdict != verdict || o.Duplicates != 1 || len(o.Events) != 3 || o.Freshness.BehindRecords != 0 {
 		t.Errorf("view: %q, %d duplicates, %d events, %v; want %q", o.Verdict, o.Duplicates, len(o.Events), o.Freshness, verdict)
@@ -174,30 +176,30 @@ func TestEndToEnd(t *testing.T) {
 	if d := cmp.Diff(asJSON(t, withoutFreshness(o)), asJSON(t, withoutFreshness(read))); d != "" {
 		t.Errorf("the reader's order differs from the view's (-view +reader):\n%s", d)
 	}
-	if list := view.Disagreements(true); len(list) != 1 || list[0].Field != "order.total" {
-		t.Errorf("disagreements %+v", list)
+	if list, all, err := view.Disagreements(t.Context(), true, 10); err != nil || all != 1 || len(list) != 1 || list[0].Field != "order.total" {
+		t.Errorf("disagreements %+v, %v", list, err)
 	}
-	s := view.Summary()
+	s := summary(t, view)
 	s.Freshness = reconcile.Freshness{}
 	want := reconcile.Summary{Orders: 2, Customers: 1, Events: 5, Duplicates: 1, Undecodable: 1, Parked: map[schemas.Reason]int{schemas.ReasonUnknown: 1},
 		Outcomes: map[string]map[schemas.Kind]int{"books": {schemas.Delivered: 2}, "warehouse": {schemas.Parked: 1}}}
 	if d := cmp.Diff(want, s); d != "" {
 		t.Errorf("summary (-want +got):\n%s", d)
 	}
-	if c, ok := view.Order("customers:77"); !ok || c.Topic != "customers" || len(c.Events) != 1 {
+	if c := answer(t, view, "customers:77"); c.Topic != "customers" || len(c.Events) != 1 {
 		t.Errorf("customer 77: %+v", c)
 	}
-	if list := view.Orders(reconcile.StateUnknown); len(list) != 1 || list[0].Key != "1001" {
-		t.Errorf("unknown orders: %d", len(list))
+	if list, all, err := view.Orders(t.Context(), 10, reconcile.StateUnknown); err != nil || all != 1 || len(list) != 1 || list[0].Key != "1001" {
+		t.Errorf("unknown orders: %+v, %v", list, err)
 	}
-	if list := view.Orders(); len(list) != 2 {
-		t.Errorf("%d orders, want 2", len(list))
+	if list, all, err := view.Orders(t.Context(), 1); err != nil || all != 2 || len(list) != 1 {
+		t.Errorf("%d of %d orders, want 1 of 2: %v", len(list), all, err)
 	}
 
 	b.transact(kgo.TryCommit, b.record(outcome("warehouse", "e1", schemas.OrderCreated, schemas.Discarded, schemas.ReasonOperator, 3000), ""))
 	b.caughtUp(view)
-	if o, _ := view.Order("1001"); len(view.Summary().Parked) != 0 || o.Integrations[1].State != reconcile.StatePending {
-		t.Errorf("after it was discarded: parked %v, %+v", view.Summary().Parked, o.Integrations[1])
+	if o, s := answer(t, view, "1001"), summary(t, view); len(s.Parked) != 0 || o.Integrations[1].State != reconcile.StatePending {
+		t.Errorf("after it was discarded: parked %v, %+v", s.Parked, o.Integrations[1])
 	}
 }
 

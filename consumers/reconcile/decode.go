@@ -41,7 +41,7 @@ func decode(ctx context.Context, serde *schemas.Serde, topo *topology.Topology, 
 	if !ours || rec.Attrs.IsControl() || rec.Value == nil {
 		return nil, nil
 	}
-	d.subject = subject{topic, cmp.Or(string(rec.Key), poisonKey(rec.Topic, d.at))}
+	d.subject = subject{topic, cmp.Or(sqlText(string(rec.Key)), poisonKey(rec.Topic, d.at))}
 	var err error
 	switch topic {
 	case schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory:

@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +46,45 @@ func wordsOf(ev *schemas.Event) []word {
 		out[i] = word{v.Field, objectOf(ev, v.Field), newValue(v.Field, v.Value)}
 	}
 	return out
+}
+
+// refsOf is the other names that an event gives its order.
+func refsOf(ev *schemas.Event) []ref {
+	var out []ref
+	add := func(kind, value string) {
+		if r := (ref{kind, value}); value != "" && !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	payment := func(p *schemas.Payment) {
+		add("payment", p.Reference)
+		add("payment", p.ID)
+	}
+	if o := ev.Order; o != nil {
+		add("customer", o.CustomerID)
+		add("number", o.Number)
+		add("email", EmailHash(o.Email))
+		for i := range o.Payments {
+			payment(&o.Payments[i])
+		}
+	}
+	if ev.Payment != nil {
+		payment(ev.Payment)
+	}
+	if c := ev.Customer; c != nil {
+		add("email", EmailHash(c.Email))
+	}
+	return out
+}
+
+// EmailHash is under what an address is found: the SHA-256 of it in lower case without spaces around it, in hex; empty for
+// an empty address.
+func EmailHash(address string) string {
+	if address = email(address); address == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(address))
+	return hex.EncodeToString(sum[:])
 }
 
 // fieldLine is what all systems said of one field of one object, over time.

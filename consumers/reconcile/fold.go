@@ -35,19 +35,26 @@ type Fold struct {
 	cache   []*fieldLine // of fields; nil when events came since
 }
 
-// acting is the types that each integration acts on.
-type acting map[string]map[schemas.EventType]bool
+// acting is the types that each integration acts on, and since when: what came before that asks nothing of it. The zero time
+// is for ever.
+type acting map[string]map[schemas.EventType]time.Time
 
 func newActing(topo *topology.Topology) acting {
 	out := acting{}
 	for i := range topo.Integrations {
 		in := &topo.Integrations[i]
-		out[in.Name] = map[schemas.EventType]bool{"": true} // an event whose type cannot be read asks everybody
+		out[in.Name] = map[schemas.EventType]time.Time{"": {}} // an event whose type cannot be read asks everybody
 		for _, et := range in.Subscribes() {
-			out[in.Name][et] = true
+			out[in.Name][et] = time.Time{}
 		}
 	}
 	return out
+}
+
+// on tells whether an integration acts on events of a type that came at a time.
+func (a acting) on(integration string, et schemas.EventType, at time.Time) bool {
+	since, acts := a[integration][et]
+	return acts && !at.Before(since)
 }
 
 // fact is one event: its envelope and what it says of fields.
@@ -55,7 +62,11 @@ type fact struct {
 	Event
 	at   Position
 	said []word
+	refs []ref
 }
+
+// ref is another name under which people look for an order: kind is customer, email (a hash), number or payment.
+type ref struct{ kind, value string }
 
 type answerKey struct {
 	integration string
@@ -103,7 +114,7 @@ func newFold(topo *topology.Topology, acts acting, topic, key string) *Fold {
 
 // Event adds an event that stands at a position; false when it is a copy of one that is known. Of copies the first counts.
 func (f *Fold) Event(ev *schemas.Event, at Position) (first bool) {
-	return f.add(&fact{at: at, said: wordsOf(ev), Event: Event{ID: ev.ID, Type: ev.Type, System: ev.System, Source: ev.Source, Time: ev.Time, IngestedAt: ev.IngestedAt,
+	return f.add(&fact{at: at, said: wordsOf(ev), refs: refsOf(ev), Event: Event{ID: ev.ID, Type: ev.Type, System: ev.System, Source: ev.Source, Time: ev.Time, IngestedAt: ev.IngestedAt,
 		SourceVersion: ev.SourceVersion, BusinessID: ev.BusinessID, Copies: 1, Partition: at.Partition, Offset: at.Offset}})
 }
 
@@ -133,7 +144,7 @@ func (f *Fold) add(n *fact) (first bool) {
 // Outcome adds what became of an event, as it stands in the reconciliation topic. That an integration passed by an event
 // that is none of its business is not kept.
 func (f *Fold) Outcome(o *schemas.Outcome, at Position) {
-	if acts := f.acts[o.Integration]; o.Reason == schemas.ReasonNotSubscribed && acts != nil && !acts[o.EventType] {
+	if o.Reason == schemas.ReasonNotSubscribed && f.acts[o.Integration] != nil && !f.acts.on(o.Integration, o.EventType, o.IngestedAt) {
 		return
 	}
 	n := &outcome{at: at, kind: intern(o.Kind), reason: intern(o.Reason), detail: intern(maskText(o.Detail)), instance: intern(o.Instance), time: o.At, until: o.Until}

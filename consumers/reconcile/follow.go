@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,49 +27,43 @@ type FollowConfig struct {
 const (
 	checkEvery  = time.Second            // how often the topics' ends are asked for
 	checkLimit  = 5 * time.Second        // of one such question
-	maxPoll     = 2000                   // records between two looks at ctx
+	judgeEvery  = time.Second            // how often silence is judged
+	maxPoll     = 2000                   // records in one transaction of the view
 	fetchWait   = 250 * time.Millisecond // a quiet broker's answer; what is new comes at once
-	registryTry = time.Second            // between two tries while the registry is away
+	registryTry = time.Second            // between two tries while registry, database or brokers are away
 )
 
-// Follow reads the event topics and the reconciliation topic from their start and keeps the view current until ctx ends;
-// then it gives nil. Brokers and registry may come and go meanwhile: the view says how far behind it is. It fails only on
-// options that make no client.
+// Follow reads the event topics and the reconciliation topic from where the view is and keeps it current until ctx ends;
+// then it gives nil. Brokers, registry and database may come and go meanwhile: the view says how far behind it is. While
+// another process writes the view it waits to take over. It fails only on options that make no client.
 func Follow(ctx context.Context, c FollowConfig) error {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	cl, err := kgo.NewClient(append(append([]kgo.Opt{}, c.Options...),
-		kgo.ConsumeTopics(followed(c.Topology)...),
-		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.KeepControlRecords(), // the last offset is nearly always a transaction's marker
-		kgo.FetchMaxWait(fetchWait),
-	)...)
+	cl, err := kgo.NewClient(c.Options...)
 	if err != nil {
 		return fmt.Errorf("follow %v: %w", followed(c.Topology), err)
 	}
 	defer cl.Close()
+	adm := kadm.NewClient(cl)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	checked := make(chan struct{})
-	go func() { defer close(checked); c.check(ctx, kadm.NewClient(cl)) }()
+	go func() { defer close(checked); c.check(ctx, adm) }()
 	defer func() { cancel(); <-checked }()
-	for {
-		fetches := cl.PollRecords(ctx, maxPoll)
-		if ctx.Err() != nil || fetches.IsClientClosed() {
-			return nil
+	waits := false
+	for ctx.Err() == nil {
+		err := c.write(ctx, adm)
+		if follows := errors.Is(err, errFollower); ctx.Err() == nil && !(follows && waits) {
+			c.Logger.Warn("the view is not written by this process for now", "err", err)
+			waits = follows
 		}
-		for _, fe := range fetches.Errors() {
-			c.Logger.Warn("fetch", "topic", fe.Topic, "partition", fe.Partition, "err", fe.Err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(registryTry):
 		}
-		for it := fetches.RecordIter(); !it.Done(); {
-			if err := c.apply(ctx, it.Next()); err != nil {
-				return nil // ctx ended
-			}
-		}
-		c.View.progress()
 	}
+	return nil
 }
 
 // followed is the topics of the view, prefix included.
@@ -76,12 +71,79 @@ func followed(t *topology.Topology) []string {
 	return []string{t.TopicName(schemas.TopicOrders), t.TopicName(schemas.TopicCustomers), t.TopicName(schemas.TopicInventory), t.TopicName(topology.TopicReconciliation)}
 }
 
-// apply offers a record until it is taken or ctx ends.
-func (c *FollowConfig) apply(ctx context.Context, rec *kgo.Record) error {
+// write makes this process the writer and takes in what comes, until another is or something fails.
+func (c *FollowConfig) write(ctx context.Context, adm *kadm.Client) error {
+	v := c.View
+	details, err := adm.ListTopics(ctx, followed(c.Topology)...)
+	if err != nil {
+		return fmt.Errorf("list topics: %w", err)
+	}
+	if err := details.Error(); err != nil {
+		return err
+	}
+	ids := map[string]string{}
+	for _, d := range details {
+		ids[d.Topic] = d.ID.String()
+	}
+	if err := v.begin(ctx, ids); err != nil {
+		return err
+	}
+	at := map[string]map[int32]kgo.Offset{}
+	for _, d := range details {
+		at[d.Topic] = map[int32]kgo.Offset{}
+		for p := range d.Partitions {
+			at[d.Topic][p] = kgo.NewOffset().At(v.reached(place{d.Topic, p}))
+		}
+	}
+	cl, err := kgo.NewClient(append(append([]kgo.Opt{}, c.Options...),
+		kgo.ConsumePartitions(at),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // what retention took is counted by check
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // the last offset is nearly always a transaction's marker
+		kgo.FetchMaxWait(fetchWait),
+	)...)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	defer func() {
+		if err := v.release(context.WithoutCancel(ctx)); err != nil {
+			c.Logger.Warn("another process must wait before it can write the view", "err", err)
+		}
+	}()
+	for judged := time.Now(); ; {
+		short, cancel := context.WithTimeout(ctx, judgeEvery)
+		fetches := cl.PollRecords(short, maxPoll)
+		cancel()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		for _, fe := range fetches.Errors() {
+			if !errors.Is(fe.Err, context.DeadlineExceeded) {
+				c.Logger.Warn("fetch", "topic", fe.Topic, "partition", fe.Partition, "err", fe.Err)
+			}
+		}
+		recs := fetches.Records()
+		if err := c.apply(ctx, recs); err != nil {
+			return err
+		}
+		c.Logger.Debug("taken into the view", "records", len(recs))
+		v.progress()
+		if time.Since(judged) >= judgeEvery {
+			judged = time.Now()
+			if _, err := v.Judge(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// apply offers records until they are taken: while the registry is away it waits.
+func (c *FollowConfig) apply(ctx context.Context, recs []*kgo.Record) error {
 	for {
-		err := c.View.Apply(ctx, c.Serde, rec)
-		if err == nil {
-			return nil
+		err := c.View.Apply(ctx, c.Serde, recs...)
+		if err == nil || !errors.Is(err, schemas.ErrRegistry) {
+			return err
 		}
 		c.Logger.Warn("the view waits for the schema registry", "err", err)
 		select {
@@ -90,6 +152,43 @@ func (c *FollowConfig) apply(ctx context.Context, rec *kgo.Record) error {
 		case <-time.After(registryTry):
 		}
 	}
+}
+
+// begin makes this process the writer, reads how far the view is, and empties a view of topics that were made anew.
+func (v *View) begin(ctx context.Context, ids map[string]string) error {
+	v.writer.Lock()
+	err := v.transact(ctx, func(*sql.Tx) error { return nil })
+	v.forget() // another may have written
+	v.writer.Unlock()
+	if err != nil {
+		return err
+	}
+	old := []string{}
+	for topic, id := range ids {
+		n := 0
+		err := v.db.QueryRowContext(ctx, v.db.bind("SELECT count(*) FROM offsets WHERE topic = ? AND topic_id <> ?"), topic, id).Scan(&n)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			old = append(old, topic)
+		}
+	}
+	v.mu.Lock()
+	v.topicIDs = ids
+	v.mu.Unlock()
+	if len(old) > 0 {
+		v.log.Warn("topics were made anew, so the view is", "topics", old)
+		return v.Reset(ctx)
+	}
+	return v.position(ctx)
+}
+
+// reached is the offset after the last record of a partition that the view has.
+func (v *View) reached(p place) int64 {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.next[p]
 }
 
 // check asks for the topics' ends, every so often and whenever CaughtUp wants to know.
@@ -104,14 +203,18 @@ func (c *FollowConfig) check(ctx context.Context, adm *kadm.Client) {
 		case a = <-c.View.asks:
 		case <-tick.C:
 		}
+		asked := c.View.now().UTC()
 		starts, ends, err := bounds(ctx, adm, c.Topology)
+		if err == nil && !c.View.leads() {
+			err = c.View.position(ctx) // another moves it
+		}
 		if err != nil {
 			if ctx.Err() == nil {
-				c.Logger.Warn("the ends of the topics are not known", "err", err)
+				c.Logger.Warn("how far the view is, is not known", "err", err)
 			}
 			ends = nil
 		} else {
-			c.View.checked(starts, ends)
+			c.View.checked(starts, ends, asked)
 		}
 		if a.reply != nil {
 			a.reply <- ends // buffered
@@ -145,10 +248,15 @@ func bounds(ctx context.Context, adm *kadm.Client, t *topology.Topology) (starts
 	return starts, ends, err
 }
 
-// checked takes note of the topics' bounds: what lies before a start can be read no more.
-func (v *View) checked(starts, ends map[place]int64) {
+// checked takes note of the topics' bounds at a time: what lies before a start can be read no more.
+func (v *View) checked(starts, ends map[place]int64, at time.Time) {
 	v.mu.Lock()
-	v.starts, v.ends, v.fresh.CheckedAt = starts, ends, v.now().UTC()
+	v.starts, v.ends, v.fresh.CheckedAt = starts, ends, at
+	for p, start := range starts {
+		if lost := start - v.next[p]; lost > 0 && v.next[p] > 0 && v.next[p] < start {
+			v.log.Error("retention took records that the view had not read", "topic", p.topic, "partition", p.partition, "from", v.next[p], "to", start)
+		}
+	}
 	v.mu.Unlock()
 	v.progress()
 }

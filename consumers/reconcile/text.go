@@ -147,6 +147,8 @@ func flat(s string) string {
 // String is one sentence.
 func (f *Freshness) String() string {
 	switch {
+	case f.BehindRecords < 0 && !f.CaughtUpAt.IsZero():
+		return "everything that came before " + f.CaughtUpAt.Format(clockForm) + " is in this answer"
 	case f.BehindRecords < 0:
 		return "how far behind the topics this is, is not known yet"
 	case f.BehindRecords == 0:
@@ -154,5 +156,5 @@ func (f *Freshness) String() string {
 	case f.CaughtUpAt.IsZero():
 		return fmt.Sprintf("%d records are not in this answer yet", f.BehindRecords)
 	}
-	return fmt.Sprintf("%d records are not in this answer yet; all before %s are", f.BehindRecords, f.CaughtUpAt.Format(clockForm))
+	return fmt.Sprintf("%d records are not in this answer yet: what happened since %s cannot be known", f.BehindRecords, f.CaughtUpAt.Format(clockForm))
 }

@@ -107,10 +107,10 @@ func TestStatusGolden(t *testing.T) {
 func TestFreshnessSaysWhatItKnows(t *testing.T) {
 	t.Parallel()
 	for want, f := range map[string]reconcile.Freshness{
-		"how far behind the topics this is, is not known yet":                          {BehindRecords: -1},
-		"nothing is behind, as of 2026-11-23 12:00:00.000":                             {CheckedAt: noon, CaughtUpAt: noon},
-		"4 records are not in this answer yet":                                         {BehindRecords: 4, CheckedAt: noon},
-		"4 records are not in this answer yet; all before 2026-11-23 11:59:59.000 are": {BehindRecords: 4, CheckedAt: noon, CaughtUpAt: noon.Add(-time.Second)},
+		"how far behind the topics this is, is not known yet":                                               {BehindRecords: -1},
+		"nothing is behind, as of 2026-11-23 12:00:00.000":                                                  {CheckedAt: noon, CaughtUpAt: noon},
+		"4 records are not in this answer yet":                                                              {BehindRecords: 4, CheckedAt: noon},
+		"4 records are not in this answer yet: what happened since 2026-11-23 11:59:59.000 cannot be known": {BehindRecords: 4, CheckedAt: noon, CaughtUpAt: noon.Add(-time.Second)},
 	} {
 		if got := f.String(); got != want {
 			t.Errorf("%q, want %q", got, want)

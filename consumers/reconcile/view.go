@@ -3,6 +3,13 @@ package reconcile
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -14,22 +21,56 @@ import (
 	"github.com/binaryandbeyond/seam/topology"
 )
 
-// View is every order of the topics, in memory. Follow keeps it current. Safe for concurrent use.
+// View is every key of the topics, folded, in a database: SQLite or PostgreSQL. The offsets of what was taken in change in
+// the transaction that takes it in, so every record counts once whenever the process dies; all of it follows from the topics
+// and can be made anew from them. Follow keeps it current. One process at a time writes; others that have the same database
+// only read, until the writer is gone for leaderLease. Safe for concurrent use.
 type View struct {
-	topo *topology.Topology
-	acts acting
-	now  func() time.Time
+	topo     *topology.Topology
+	rules    string // fingerprint of what answers depend on beside the facts
+	acts     acting
+	now      func() time.Time
+	log      *slog.Logger
+	db       *database
+	instance string
+	remove   func() error // of a database that goes with the view
 
-	mu      sync.RWMutex
-	folds   map[subject]*locked
-	next    map[place]int64 // per partition: the offset after the last record taken in
-	starts  map[place]int64 // per partition: what lies before can be read no more
-	ends    map[place]int64 // per partition: its end as of fresh.CheckedAt; nil until that is known
-	summary Summary
-	fresh   Freshness
-	moved   chan struct{} // closed when next grows
+	writer sync.Mutex // held while a transaction is made
+	hot    map[subject]*entry
+	warm   map[subject]*entry // was hot before
+
+	mu     sync.RWMutex
+	next   map[place]int64 // per partition: the offset after the last record taken in
+	starts map[place]int64 // per partition: what lies before can be read no more
+	ends   map[place]int64 // per partition: its end as of fresh.CheckedAt; nil until that is known
+	fresh  Freshness
+	moved  chan struct{} // closed when next grows
+	// topicIDs are Kafka's ids of the topics that are read; leader tells whether this process writes.
+	topicIDs map[string]string
+	leader   bool
 
 	asks chan ask // of CaughtUp to Follow
+}
+
+// entry is a fold with the rows that were written of it.
+type entry struct {
+	fold *Fold
+	rows map[string]record
+}
+
+// ViewConfig says where a view is kept.
+type ViewConfig struct {
+	// Database is the file of an SQLite database, or postgres://user:password@host:port/database. Default a temporary file
+	// that goes with the view.
+	Database string
+	Topology *topology.Topology
+	// ReadOnly opens a view that another process writes, as it is. It fails where there is none of this layout.
+	ReadOnly bool
+	// Instance names the process among those that share a database: with a name it writes again at once when it comes back.
+	// Default random.
+	Instance string
+	Now      func() time.Time // our clock. Default time.Now
+	Logger   *slog.Logger     // default: nowhere
 }
 
 // subject is a key of an event topic without prefix.
@@ -39,12 +80,6 @@ type subject struct{ topic, key string }
 type place struct {
 	topic     string
 	partition int32
-}
-
-// locked is a fold with its lock, as answering fills its caches.
-type locked struct {
-	mu   sync.Mutex
-	fold *Fold
 }
 
 // ask wants to know the ends of all topics.
@@ -65,116 +100,244 @@ type Summary struct {
 	Freshness   Freshness                       `json:"freshness"`
 }
 
-// NewView is an empty view; now is our clock.
-func NewView(topo *topology.Topology, now func() time.Time) *View {
-	return &View{topo: topo, acts: newActing(topo), now: now, folds: map[subject]*locked{}, next: map[place]int64{}, moved: make(chan struct{}), asks: make(chan ask),
-		summary: Summary{Outcomes: map[string]map[schemas.Kind]int{}, Parked: map[schemas.Reason]int{}}, fresh: Freshness{BehindRecords: -1}}
+// OpenView opens or makes the database of a view. One of another layout is emptied; Follow fills it again from the topics.
+func OpenView(ctx context.Context, c ViewConfig) (*View, error) {
+	v := &View{topo: c.Topology, acts: newActing(c.Topology), now: c.Now, log: c.Logger, instance: cmp.Or(c.Instance, rand.Text()), hot: map[subject]*entry{}, next: map[place]int64{},
+		moved: make(chan struct{}), asks: make(chan ask), fresh: Freshness{BehindRecords: -1}, remove: func() error { return nil }}
+	if v.now == nil {
+		v.now = time.Now
+	}
+	if v.log == nil {
+		v.log = slog.New(slog.DiscardHandler)
+	}
+	v.rules = fingerprint(c.Topology)
+	if c.Database == "" {
+		dir, err := os.MkdirTemp("", "seam-view-")
+		if err != nil {
+			return nil, fmt.Errorf("view: %w", err)
+		}
+		c.Database, v.remove = filepath.Join(dir, "view.db"), func() error { return os.RemoveAll(dir) }
+	}
+	var err error
+	if v.db, err = openDatabase(ctx, c.Database, c.ReadOnly); err != nil {
+		return nil, errors.Join(err, v.remove())
+	}
+	if c.ReadOnly {
+		err = v.readOnly(ctx)
+	} else {
+		err = v.prepare(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("view %s: %w", shownAddress(c.Database), err), v.Close())
+	}
+	return v, nil
 }
 
-// Apply takes one record of an event topic or the reconciliation topic in. Records of a partition must come in order; one
-// that was taken before is ignored. What cannot be decoded is kept as such; an error means that the record could not be
-// read now (the registry is away) and is to be offered again.
-func (v *View) Apply(ctx context.Context, serde *schemas.Serde, rec *kgo.Record) error {
-	at := place{rec.Topic, rec.Partition}
-	v.mu.RLock()
-	seen := rec.Offset < v.next[at]
-	v.mu.RUnlock()
-	if seen {
+// Close closes the database.
+func (v *View) Close() error { return errors.Join(v.db.Close(), v.remove()) }
+
+// prepare brings an empty database to what a view begins with, and reads how far another is.
+func (v *View) prepare(ctx context.Context) error {
+	empty := v.db.layout(ctx) == ""
+	if err := v.subscriptions(ctx, empty); err != nil {
+		return err
+	}
+	if empty {
+		return v.Reset(ctx)
+	}
+	return v.position(ctx)
+}
+
+// readOnly reads how far a view of this layout is.
+func (v *View) readOnly(ctx context.Context) error {
+	switch have := v.db.layout(ctx); have {
+	case "":
+		return errors.New("no view is there: seam run writes it (--only reconcile is enough)")
+	case layout:
+	default:
+		return fmt.Errorf("the view has layout %s and this version reads %s: a seam run of this version makes it anew", have, layout)
+	}
+	return v.position(ctx)
+}
+
+// subscriptions keeps since when each integration acts on each type: what came before a change of the topology asks nothing
+// of it. In an empty view all do for ever.
+func (v *View) subscriptions(ctx context.Context, empty bool) error {
+	tx, err := v.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	have := map[[2]string]time.Time{}
+	rows, err := tx.QueryContext(ctx, "SELECT integration, event_type, since FROM subscriptions")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var k [2]string
+		var since moment
+		if err := rows.Scan(&k[0], &k[1], &since); err != nil {
+			return err
+		}
+		have[k] = since.Time
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	var came, gone [][]any
+	for in, types := range v.acts {
+		for et := range types {
+			k := [2]string{in, string(et)}
+			since, known := have[k]
+			if delete(have, k); !known && !empty && et != "" {
+				since = v.now().UTC()
+			}
+			if types[et] = since; !known {
+				came = append(came, []any{k[0], k[1], nullTime(since)})
+			}
+		}
+	}
+	for k := range have {
+		gone = append(gone, []any{k[0], k[1]})
+	}
+	if err := errors.Join(v.db.upsert(ctx, tx, subscriptionsTable, "", came), v.db.remove(ctx, tx, subscriptionsTable, gone)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// nullTime is a time, or nil for the zero one.
+func nullTime(t time.Time) *time.Time {
+	if t.IsZero() {
 		return nil
 	}
-	d, err := decode(ctx, serde, v.topo, rec)
+	return &t
+}
+
+// Reset empties the view: Follow then reads the topics from their start. It fails while another process writes the view.
+func (v *View) Reset(ctx context.Context) error {
+	v.writer.Lock()
+	defer v.writer.Unlock()
+	_, err := v.db.ExecContext(ctx, v.db.bind("INSERT INTO reconciler (id, instance, until) VALUES (1, '', ?) ON CONFLICT (id) DO NOTHING"), v.db.arg(time.Unix(0, 0)))
+	if err == nil {
+		err = v.transact(ctx, func(tx *sql.Tx) error { return v.empty(ctx, tx) })
+	}
 	if err != nil {
+		return err
+	}
+	v.forget()
+	return v.position(ctx)
+}
+
+// empty deletes all that follows from the topics.
+func (v *View) empty(ctx context.Context, tx *sql.Tx) error {
+	for _, t := range tables {
+		if t == leaderTable || t == subscriptionsTable {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+t.name); err != nil {
+			return fmt.Errorf("empty %s: %w", t.name, err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE reconciler SET caught_up_at = NULL"); err != nil {
+		return err
+	}
+	return v.db.upsert(ctx, tx, metaTable, "", [][]any{{"layout", layout}})
+}
+
+// forget drops what is remembered of folds: the database is asked again.
+func (v *View) forget() { v.hot, v.warm = map[subject]*entry{}, nil }
+
+// position reads from the database how far the view is.
+func (v *View) position(ctx context.Context) error {
+	next := map[place]int64{}
+	rows, err := v.db.QueryContext(ctx, "SELECT topic, partition, next FROM offsets")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var p place
+		var n int64
+		if err := rows.Scan(&p.topic, &p.partition, &n); err != nil {
+			return err
+		}
+		next[p] = n
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	var caughtUp moment
+	if err := v.db.QueryRowContext(ctx, "SELECT caught_up_at FROM reconciler").Scan(&caughtUp); err != nil {
 		return err
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if d != nil {
-		v.take(d)
+	v.next = next
+	if caughtUp.After(v.fresh.CaughtUpAt) || caughtUp.IsZero() {
+		v.fresh.CaughtUpAt = caughtUp.Time
 	}
-	v.next[at] = rec.Offset + 1
+	close(v.moved)
+	v.moved = make(chan struct{})
 	return nil
 }
 
-// take folds a decoded record and counts it.
-func (v *View) take(d *decoded) {
-	if d.unreadable != "" {
-		v.summary.Undecodable++
-		if d.ofOutcome {
-			return
+// Apply takes records of event topics and the reconciliation topic in, in one transaction. Records of a partition must come
+// in order; one that was taken before is ignored. What cannot be decoded is kept as such. After an error nothing was taken,
+// and the records are to be offered again: schemas.ErrRegistry when the registry is away, else the database's own.
+func (v *View) Apply(ctx context.Context, serde *schemas.Serde, recs ...*kgo.Record) error {
+	v.writer.Lock()
+	defer v.writer.Unlock()
+	b := &intake{next: map[place]int64{}, counts: map[[2]string]int64{}, touched: map[subject]*entry{}}
+	var taken []*decoded
+	topics := followed(v.topo)
+	for _, rec := range recs {
+		at := place{rec.Topic, rec.Partition}
+		v.mu.RLock()
+		seen := rec.Offset < max(v.next[at], b.next[at])
+		v.mu.RUnlock()
+		if seen {
+			continue
+		}
+		d, err := decode(ctx, serde, v.topo, rec)
+		if err != nil {
+			return err
+		}
+		if d != nil {
+			taken = append(taken, d)
+		}
+		if slices.Contains(topics, rec.Topic) {
+			b.next[at] = rec.Offset + 1
 		}
 	}
-	l := v.folds[d.subject]
-	if l == nil {
-		l = &locked{fold: newFold(v.topo, v.acts, d.topic, d.key)}
-		v.folds[d.subject] = l
-		switch d.topic {
-		case schemas.TopicOrders:
-			v.summary.Orders++
-		case schemas.TopicCustomers:
-			v.summary.Customers++
-		case schemas.TopicInventory:
-			v.summary.Items++
-		}
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case d.outcome != nil:
-		o := d.outcome
-		before := l.fold.parkedFor(o.Integration, o.EventID)
-		l.fold.Outcome(o, d.at)
-		v.count(before, -1)
-		v.count(l.fold.parkedFor(o.Integration, o.EventID), 1)
-		if v.summary.Outcomes[o.Integration] == nil {
-			v.summary.Outcomes[o.Integration] = map[schemas.Kind]int{}
-		}
-		v.summary.Outcomes[o.Integration][o.Kind]++
-	case d.fold(l.fold):
-		v.summary.Events++
-	default:
-		v.summary.Duplicates++
-	}
-}
-
-// count changes how many events are parked for a reason; nil for none.
-func (v *View) count(reason *schemas.Reason, by int) {
-	if reason == nil {
-		return
-	}
-	if v.summary.Parked[*reason] += by; v.summary.Parked[*reason] == 0 {
-		delete(v.summary.Parked, *reason)
-	}
-}
-
-// parkedFor is why an integration has an event parked; nil when it has not.
-func (f *Fold) parkedFor(integration string, id schemas.EventID) *schemas.Reason {
-	last := f.answers[answerKey{integration, id}].latest()
-	if last == nil || last.kind != schemas.Parked {
+	if len(b.next) == 0 {
 		return nil
 	}
-	return &last.reason
+	err := v.transact(ctx, func(tx *sql.Tx) error {
+		if err := v.load(ctx, tx, b, taken); err != nil {
+			return err
+		}
+		for _, d := range taken {
+			b.take(d)
+		}
+		return v.write(ctx, tx, b)
+	})
+	if err != nil {
+		return err
+	}
+	v.mu.Lock()
+	for p, n := range b.next {
+		v.next[p] = n
+	}
+	v.mu.Unlock()
+	return nil
 }
 
-// Order is the answer for a key: an order ID, or a customer ID or location/item that no order has. With "customers:" or
-// "inventory:" before it, it is of that topic.
-func (v *View) Order(key string) (*Order, bool) {
+func (v *View) topicID(topic string) string {
 	v.mu.RLock()
-	fresh := v.measure()
-	var l *locked
-	for _, s := range subjects(key) {
-		if l = v.folds[s]; l != nil {
-			break
-		}
-	}
-	v.mu.RUnlock()
-	if l == nil {
-		return nil, false
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	o := l.fold.Order(v.now())
-	o.Freshness = &fresh
-	return o, true
+	defer v.mu.RUnlock()
+	return v.topicIDs[topic]
 }
 
 // subjects is what a key that a person gives may mean, the likeliest first.
@@ -190,80 +353,4 @@ func subjects(key string) []subject {
 		}
 	}
 	return out
-}
-
-// Orders is the answers of the orders topic in one of the states, or all when none is given, sorted by key. It folds each:
-// on a large view ask for few states.
-func (v *View) Orders(states ...State) []*Order {
-	var out []*Order
-	fresh := v.Freshness()
-	v.each(func(s subject, f *Fold) {
-		if s.topic != schemas.TopicOrders {
-			return
-		}
-		if o := f.Order(v.now()); len(states) == 0 || slices.Contains(states, o.State) {
-			o.Freshness = &fresh
-			out = append(out, o)
-		}
-	})
-	slices.SortFunc(out, func(a, b *Order) int { return cmp.Compare(a.Key, b.Key) })
-	return out
-}
-
-// each calls a function with every fold, one after the other.
-func (v *View) each(do func(subject, *Fold)) {
-	v.mu.RLock()
-	all := make(map[subject]*locked, len(v.folds))
-	for s, l := range v.folds {
-		all[s] = l
-	}
-	v.mu.RUnlock()
-	for s, l := range all {
-		l.mu.Lock()
-		do(s, l.fold)
-		l.mu.Unlock()
-	}
-}
-
-// Disagreements is what systems differ about over all keys; with open false also what they differed about before. Open
-// ones come first, then the oldest.
-func (v *View) Disagreements(open bool) []Disagreement {
-	out := []Disagreement{}
-	v.each(func(_ subject, f *Fold) {
-		for _, d := range f.Disagreements(v.now()) {
-			if d.Closed == nil || !open {
-				out = append(out, d)
-			}
-		}
-	})
-	sortDisagreements(out)
-	return out
-}
-
-// Summary is a copy of the counts.
-func (v *View) Summary() Summary {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	s := v.summary
-	s.Freshness = v.measure()
-	s.Outcomes = map[string]map[schemas.Kind]int{}
-	for in, kinds := range v.summary.Outcomes {
-		c := map[schemas.Kind]int{}
-		for k, n := range kinds {
-			c[k] = n
-		}
-		s.Outcomes[in] = c
-	}
-	s.Parked = map[schemas.Reason]int{}
-	for r, n := range v.summary.Parked {
-		s.Parked[r] = n
-	}
-	return s
-}
-
-// Freshness is how far behind the topics the view is.
-func (v *View) Freshness() Freshness {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	return v.measure()
 }

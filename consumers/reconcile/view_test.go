@@ -5,7 +5,6 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
@@ -19,7 +18,7 @@ func TestApplyTakesEachRecordOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	rec := b.record(order(t, event("e1", schemas.OrderCreated, "shop", 0), "20.00 EUR", "paid"), "")
-	view := reconcile.NewView(b.topo, func() time.Time { return noon })
+	view := openView(t, sqliteFile(t), b.topo, noon)
 	foreign := *rec
 	foreign.Topic = "orders" // of another environment
 	for _, r := range []*kgo.Record{rec, rec, &foreign} {
@@ -27,7 +26,7 @@ func TestApplyTakesEachRecordOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if s := view.Summary(); s.Events != 1 || s.Duplicates != 0 || s.Orders != 1 {
+	if s := summary(t, view); s.Events != 1 || s.Duplicates != 0 || s.Orders != 1 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -41,14 +40,14 @@ func TestApplyWaitsForTheRegistry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	view := reconcile.NewView(b.topo, func() time.Time { return noon })
+	view := openView(t, sqliteFile(t), b.topo, noon)
 	if err := view.Apply(t.Context(), schemas.NewSerde(client), rec); !errors.Is(err, schemas.ErrRegistry) {
 		t.Fatalf("with the registry away: %v", err)
 	}
 	if err := view.Apply(t.Context(), b.serde, rec); err != nil {
 		t.Fatal(err)
 	}
-	if s := view.Summary(); s.Events != 1 || s.Undecodable != 0 {
+	if s := summary(t, view); s.Events != 1 || s.Undecodable != 0 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -57,16 +56,26 @@ func TestApplyWaitsForTheRegistry(t *testing.T) {
 func TestViewIsReadWhileItGrows(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	view := reconcile.NewView(b.topo, func() time.Time { return noon })
+	view := openView(t, sqliteFile(t), b.topo, noon)
 	ctx, cancel := context.WithCancel(t.Context())
 	var readers sync.WaitGroup
 	for range 4 {
 		readers.Go(func() {
 			for ctx.Err() == nil {
-				view.Order("1001")
-				view.Orders(reconcile.StatePending)
-				view.Disagreements(true)
-				view.Summary()
+				_, err := view.Order(ctx, "1001")
+				if err == nil || errors.Is(err, reconcile.ErrNotFound) {
+					_, _, err = view.Orders(ctx, 10, reconcile.StatePending)
+				}
+				if err == nil {
+					_, _, err = view.Disagreements(ctx, true, 10)
+				}
+				if err == nil {
+					_, err = view.Summary(ctx)
+				}
+				if err != nil && ctx.Err() == nil {
+					t.Error(err)
+					return
+				}
 			}
 		})
 	}
@@ -82,7 +91,7 @@ func TestViewIsReadWhileItGrows(t *testing.T) {
 	}
 	cancel()
 	readers.Wait()
-	if o, _ := view.Order("1001"); len(o.Events) != 200 || len(o.Integrations[0].Answers) != 200 {
+	if o := answer(t, view, "1001"); len(o.Events) != 200 || len(o.Integrations[0].Answers) != 200 {
 		t.Errorf("%d events", len(o.Events))
 	}
 }
@@ -92,7 +101,7 @@ func TestCaughtUpNeedsAFollow(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	view := reconcile.NewView(load(t, ""), func() time.Time { return noon })
+	view := openView(t, sqliteFile(t), load(t, ""), noon)
 	if err := view.CaughtUp(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}

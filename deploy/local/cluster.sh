@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A real Apache Kafka and a real schema registry on loopback, without containers.
+# A real Apache Kafka, a real schema registry and, where asked, a real PostgreSQL on loopback, without containers.
 #
 #   eval "$(deploy/local/cluster.sh start)"    fetch what is missing, start both, wait until they answer; --brokers 3 starts as
-#                                              many, which hold a replica of everything each, and name=value after it is
-#                                              added to their server.properties
+#                                              many, which hold a replica of everything each; --postgres starts that too;
+#                                              name=value after them is added to the brokers' server.properties
 #   go test ./...                              now against them
 #   deploy/local/cluster.sh stop               end exactly what start began ($SEAM_LOCAL), remove its files
 #   deploy/local/cluster.sh restart [N]        kill broker N of $SEAM_LOCAL (SIGKILL; the first unless told), start it again,
@@ -11,8 +11,8 @@
 #   deploy/local/cluster.sh freeze [N]         stop that broker where it stands (SIGSTOP); thaw lets it go on (SIGCONT)
 #   eval "$(deploy/local/cluster.sh fetch)"    only fetch: the tools of the interop tests, without a broker
 #
-# start prints on stdout what to export: SEAM_BROKERS, SEAM_REGISTRY and SEAM_LOCAL (the folder of this run), and as fetch
-# does SEAM_KAFKA_LIBS (Kafka's jars, for the Java tools) and SEAM_PYTHON (an interpreter with the stock client). Talk goes
+# start prints on stdout what to export: SEAM_BROKERS, SEAM_REGISTRY, SEAM_POSTGRES and SEAM_LOCAL (the folder of this run), and
+# as fetch does SEAM_KAFKA_LIBS (Kafka's jars, for the Java tools) and SEAM_PYTHON (an interpreter with the stock client). Talk goes
 # to stderr.
 # Jars and the interpreter stay in ${SEAM_CACHE:-$HOME/.cache/seam}; the records of a run in a temporary folder.
 set -euo pipefail
@@ -70,6 +70,42 @@ fetch() {
     touch "$(venv)/complete"
   fi
   printf 'export SEAM_KAFKA_LIBS=%q\nexport SEAM_PYTHON=%q\n' "$(jars)/kafka" "$(venv)/bin/python"
+}
+
+# postgres_bin is the folder of PostgreSQL's programs, which Debian keeps out of PATH; installed when it is missing.
+postgres_bin() {
+  local found
+  found=$(find /usr/lib/postgresql -path '*/bin/postgres' 2>/dev/null | sort -V | tail -n 1)
+  if [[ -z $found ]] && command -v postgres >/dev/null; then found=$(readlink -f "$(command -v postgres)"); fi
+  if [[ -z $found ]]; then
+    [[ -z ${1:-} ]] || die "PostgreSQL was installed and is not found under /usr/lib/postgresql"
+    need pg_lsclusters postgresql-common
+    mkdir -p /etc/postgresql-common
+    printf 'create_main_cluster = false\n' >/etc/postgresql-common/createcluster.conf # we start our own and no other
+    say "installing postgresql"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends postgresql >&2 </dev/null
+    postgres_bin again
+    return
+  fi
+  dirname "$found"
+}
+
+# start_postgres PORT: a PostgreSQL whose data is of this run. It does not run as root: then it is Debian's user postgres.
+start_postgres() {
+  local bin as=()
+  bin=$(postgres_bin)
+  mkdir "$SEAM_LOCAL/postgres"
+  if [[ $(id -u) == 0 ]]; then
+    as=(setpriv --reuid=postgres --regid=postgres --clear-groups)
+    chmod 711 "$SEAM_LOCAL"
+    chown postgres: "$SEAM_LOCAL/postgres"
+  fi
+  (cd / && "${as[@]}" "$bin/initdb" -D "$SEAM_LOCAL/postgres" -U seam -A trust -E UTF8 --locale=C --no-sync) >"$SEAM_LOCAL/initdb.log" 2>&1 ||
+    { cat "$SEAM_LOCAL/initdb.log" >&2; die "initdb failed"; }
+  (cd / && spawn postgres "${as[@]}" "$bin/postgres" -D "$SEAM_LOCAL/postgres" -p "$1" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=200)
+  await postgres "$bin/pg_isready" -h 127.0.0.1 -p "$1" -U seam -d postgres
+  say "PostgreSQL answers at 127.0.0.1:$1 after $SECONDS s"
+  printf 'export SEAM_POSTGRES=%q\n' "postgres://seam@127.0.0.1:$1/postgres?sslmode=disable"
 }
 
 # free_port picks a port that nobody listens on, below the ephemeral range: a client that polls an ephemeral port may
@@ -138,12 +174,19 @@ configure() {
 }
 
 start() {
-  local many=1
-  if [[ ${1:-} == --brokers ]]; then
-    [[ ${2:-} =~ ^[1-9]$ ]] || die "--brokers is \"${2:-}\": write a number from 1 to 9"
-    many=$2
-    shift 2
-  fi
+  local many=1 postgres=
+  while [[ ${1:-} == --* ]]; do
+    case $1 in
+      --brokers)
+        [[ ${2:-} =~ ^[1-9]$ ]] || die "--brokers is \"${2:-}\": write a number from 1 to 9"
+        many=$2
+        shift
+        ;;
+      --postgres) postgres=yes ;;
+      *) die "unknown option $1: --brokers N, --postgres" ;;
+    esac
+    shift
+  done
   fetch
   local libs registry_jar web manage cluster i brokers=() controllers=() taken=""
   libs=$(jars)/kafka
@@ -155,7 +198,7 @@ start() {
     controllers[i]=$(free_port); taken+=" ${controllers[i]}"
   done
   web=$(free_port); taken+=" $web"
-  manage=$(free_port)
+  manage=$(free_port); taken+=" $manage"
 
   cluster=$(head -c 16 /dev/urandom | basenc --base64url | cut -c1-22)
   for ((i = 1; i <= many; i++)); do
@@ -175,6 +218,7 @@ start() {
   await registry curl -fsS -m 2 "http://127.0.0.1:$web/apis/ccompat/v7/subjects"
   say "the registry answers at 127.0.0.1:$web after $SECONDS s"
 
+  if [[ -n $postgres ]]; then start_postgres "$(free_port)"; fi
   printf 'export SEAM_BROKERS=%q\n' "$addresses"
   printf 'export SEAM_REGISTRY=%q\n' "http://127.0.0.1:$web/apis/ccompat/v7"
   printf 'export SEAM_LOCAL=%q\n' "$SEAM_LOCAL"
@@ -221,7 +265,7 @@ stop() {
   local pid born name deadline=$((SECONDS + 20))
   touch "$SEAM_LOCAL/pids"
   while read -r pid born name; do
-    [[ $(started_at "$pid") == "$born" ]] && kill "$pid" 2>/dev/null
+    [[ $(started_at "$pid") == "$born" ]] && kill "$([[ $name == postgres ]] && printf -- -INT || printf -- -TERM)" "$pid" 2>/dev/null
   done <"$SEAM_LOCAL/pids"
   while read -r pid born name; do
     while [[ $(started_at "$pid") == "$born" ]]; do
@@ -234,5 +278,5 @@ stop() {
 
 case ${1:-} in
   fetch | start | stop | restart | freeze | thaw) "$@" ;;
-  *) sed -n '2,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+  *) sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac

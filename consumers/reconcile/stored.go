@@ -1,0 +1,189 @@
+package reconcile
+
+import (
+	"fmt"
+	"time"
+	"unique"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/klauspost/compress/s2"
+
+	"github.com/binaryandbeyond/seam/schemas"
+)
+
+// A fold is stored as CBOR, packed by s2. Times are microseconds since 1970 in UTC, 0 for none. Whoever changes these types
+// counts layout up: a view of another layout is made anew from the topics.
+type (
+	storedFold struct {
+		_       struct{} `cbor:",toarray"`
+		Events  []storedFact
+		Gone    []storedFact
+		Answers []storedAnswer
+	}
+	storedFact struct {
+		_                         struct{} `cbor:",toarray"`
+		ID, Type, System, Source  string
+		Time, IngestedAt          int64
+		SourceVersion, BusinessID string
+		Copies                    int
+		Undecodable               string
+		Partition                 int32
+		Offset                    int64
+		Said                      []storedWord
+		Refs                      []storedRef
+	}
+	storedWord struct {
+		_                    struct{} `cbor:",toarray"`
+		Field, Object, Shown string
+		Hash                 []byte // nil for what is not personal
+	}
+	storedRef struct {
+		_           struct{} `cbor:",toarray"`
+		Kind, Value string
+	}
+	storedAnswer struct {
+		_                  struct{} `cbor:",toarray"`
+		Integration, Event string
+		Outcomes           []storedOutcome
+	}
+	storedOutcome struct {
+		_                              struct{} `cbor:",toarray"`
+		Partition                      int32
+		Offset                         int64
+		Kind, Reason, Detail, Instance string
+		Time, Until                    int64
+		Made                           *storedMade
+	}
+	storedMade struct {
+		_                         struct{} `cbor:",toarray"`
+		Operation, Reference, Key string
+		Withheld                  []string
+		Attempts                  []storedAttempt
+	}
+	storedAttempt struct {
+		_             struct{} `cbor:",toarray"`
+		At, TookMS    int64
+		Status        int
+		Class, Detail string
+	}
+)
+
+// pack is the fold's facts as bytes.
+func (f *Fold) pack() ([]byte, error) {
+	var s storedFold
+	for _, ev := range f.events {
+		s.Events = append(s.Events, storeFact(ev))
+	}
+	for _, g := range f.gone {
+		s.Gone = append(s.Gone, storeFact(g))
+	}
+	for k, a := range f.answers {
+		sa := storedAnswer{Integration: k.integration, Event: string(k.event)}
+		for _, o := range a.outcomes {
+			sa.Outcomes = append(sa.Outcomes, storeOutcome(o))
+		}
+		s.Answers = append(s.Answers, sa)
+	}
+	b, err := cbor.Marshal(s)
+	return s2.Encode(nil, b), err
+}
+
+// unpack adds the facts that pack wrote to an empty fold.
+func (f *Fold) unpack(b []byte) error {
+	raw, err := s2.Decode(nil, b)
+	if err != nil {
+		return fmt.Errorf("stored facts of %s %s: %w", f.topic, f.key, err)
+	}
+	var s storedFold
+	if err := cbor.Unmarshal(raw, &s); err != nil {
+		return fmt.Errorf("stored facts of %s %s: %w", f.topic, f.key, err)
+	}
+	for i := range s.Events {
+		ev := s.Events[i].fact()
+		f.events[ev.ID] = ev
+	}
+	for i := range s.Gone {
+		g := s.Gone[i].fact()
+		f.gone[g.ID] = g
+	}
+	for _, sa := range s.Answers {
+		a := f.answer(sa.Integration, schemas.EventID(sa.Event))
+		for i := range sa.Outcomes {
+			a.outcomes = append(a.outcomes, sa.Outcomes[i].outcome())
+		}
+	}
+	return nil
+}
+
+func storeFact(f *fact) storedFact {
+	s := storedFact{ID: string(f.ID), Type: string(f.Type), System: string(f.System), Source: f.Source, Time: micros(f.Time), IngestedAt: micros(f.IngestedAt), SourceVersion: f.SourceVersion,
+		BusinessID: f.BusinessID, Copies: f.Copies, Undecodable: f.Undecodable, Partition: f.at.Partition, Offset: f.at.Offset}
+	for _, w := range f.said {
+		sw := storedWord{Field: string(w.field), Object: w.object, Shown: w.value.text()}
+		if w.value.hash != ([16]byte{}) {
+			sw.Hash = w.value.hash[:]
+		}
+		s.Said = append(s.Said, sw)
+	}
+	for _, r := range f.refs {
+		s.Refs = append(s.Refs, storedRef{Kind: r.kind, Value: r.value})
+	}
+	return s
+}
+
+func (s *storedFact) fact() *fact {
+	f := &fact{at: Position{s.Partition, s.Offset}, Event: Event{ID: schemas.EventID(s.ID), Type: schemas.EventType(s.Type), System: schemas.System(s.System), Source: s.Source, Time: fromMicros(s.Time),
+		IngestedAt: fromMicros(s.IngestedAt), SourceVersion: s.SourceVersion, BusinessID: s.BusinessID, Copies: s.Copies, Undecodable: s.Undecodable, Partition: s.Partition, Offset: s.Offset}}
+	for _, sw := range s.Said {
+		w := word{field: schemas.Field(sw.Field), object: sw.Object, value: value{shown: unique.Make(sw.Shown)}}
+		copy(w.value.hash[:], sw.Hash)
+		f.said = append(f.said, w)
+	}
+	for _, r := range s.Refs {
+		f.refs = append(f.refs, ref{r.Kind, r.Value})
+	}
+	return f
+}
+
+func storeOutcome(o *outcome) storedOutcome {
+	s := storedOutcome{Partition: o.at.Partition, Offset: o.at.Offset, Kind: string(o.kind), Reason: string(o.reason), Detail: o.detail, Instance: o.instance, Time: micros(o.time)}
+	if o.until != nil {
+		s.Until = micros(*o.until)
+	}
+	if m := o.made; m != nil {
+		s.Made = &storedMade{Operation: m.operation, Reference: m.reference, Key: m.key, Withheld: m.withheld}
+		for _, a := range m.attempts {
+			s.Made.Attempts = append(s.Made.Attempts, storedAttempt{At: micros(a.At), TookMS: a.TookMS, Status: a.Status, Class: a.Class, Detail: a.Detail})
+		}
+	}
+	return s
+}
+
+func (s *storedOutcome) outcome() *outcome {
+	o := &outcome{at: Position{s.Partition, s.Offset}, kind: schemas.Kind(s.Kind), reason: schemas.Reason(s.Reason), detail: s.Detail, instance: s.Instance, time: fromMicros(s.Time)}
+	if s.Until != 0 {
+		until := fromMicros(s.Until)
+		o.until = &until
+	}
+	if m := s.Made; m != nil {
+		o.made = &made{operation: m.Operation, reference: m.Reference, key: m.Key, withheld: m.Withheld}
+		for _, a := range m.Attempts {
+			o.made.attempts = append(o.made.attempts, schemas.Attempt{At: fromMicros(a.At), TookMS: a.TookMS, Status: a.Status, Class: a.Class, Detail: a.Detail})
+		}
+	}
+	return o
+}
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
