@@ -3,9 +3,8 @@ package money
 import (
 	"testing"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/google/go-cmp/cmp"
+	"github.com/shopspring/decimal"
 
 	"github.com/binaryandbeyond/seam/schemas"
 )
