@@ -100,6 +100,12 @@ func TestCases(t *testing.T) {
 			stripeRefund(succeeded, 9, "re_1", "succeeded", "50.00 USD"),
 		}, []string{"authorized psp 100.00 USD of 1", "captured psp 50.00 USD of 1", "refunded psp 50.00 USD of 1"}, nil},
 
+		{"a refund in the moment of the capture, of another amount than the rest", []*schemas.Event{
+			paid("psp", schemas.PaymentAuthorized, 0, charge("100.00 USD")),
+			paid("psp", schemas.PaymentCaptured, 5, charge("50.00 USD")),
+			stripeRefund(succeeded, 5, "re_1", "succeeded", "49.99 USD"),
+		}, []string{"authorized psp 100.00 USD of 1", "captured psp 50.00 USD of 1", "refunded psp 49.99 USD of 1"}, nil},
+
 		{"a void that looks like a refund at the PSP", []*schemas.Event{
 			paid("psp", schemas.PaymentAuthorized, 0, charge("100.00 USD")),
 			paid("psp", schemas.PaymentVoided, 5, charge("100.00 USD")),
@@ -140,6 +146,10 @@ func TestCases(t *testing.T) {
 
 		{"a refund that comes back after it succeeded", []*schemas.Event{
 			stripeRefund(succeeded, 2, "re_1", "succeeded", "5.00 EUR"), stripeRefund(failed, 9, "re_1", "failed", "5.00 EUR"),
+		}, []string{}, nil},
+
+		{"a refund that succeeds and fails within a second", []*schemas.Event{
+			stripeRefund(failed, 2, "re_1", "failed", "5.00 EUR"), stripeRefund(succeeded, 2, "re_1", "succeeded", "5.00 EUR"),
 		}, []string{}, nil},
 
 		{"a capture that fails after it succeeded", []*schemas.Event{

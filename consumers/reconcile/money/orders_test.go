@@ -66,6 +66,10 @@ func TestOwed(t *testing.T) {
 			[]string{"charged shop 10.00 USD of 1", "presented shop 9.50 EUR of 1", "invoiced erp 10.01 USD of 1"},
 			[]string{"invoiced: 10 and 10.01 USD; 1001|I1 -0.01"}},
 
+		{"the ERP invoices in both of an order's currencies", []*schemas.Event{presented, invoice(schemas.InvoiceIssued, 2, "I1", "10.00 USD"), invoice(schemas.InvoiceIssued, 3, "I2", "9.50 EUR")},
+			[]string{"charged shop 10.00 USD of 1", "presented shop 9.50 EUR of 1", "invoiced erp 9.50 EUR of 1", "invoiced erp 10.00 USD of 1"},
+			[]string{"invoiced: 0 and 9.5 EUR; |I2 -9.5"}},
+
 		{"two currencies are never set off", []*schemas.Event{total(1, "10.00 USD"), invoice(schemas.InvoiceIssued, 2, "I1", "10.00 EUR")},
 			[]string{"charged shop 10.00 USD of 1", "invoiced erp 10.00 EUR of 1"},
 			[]string{"invoiced: 0 and 10 EUR; |I1 -10", "invoiced: 10 and 0 USD; 1001| 10"}},
