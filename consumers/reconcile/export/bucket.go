@@ -14,6 +14,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 )
 
 // bucket is a Destination in an S3-compatible store.
@@ -34,6 +35,9 @@ const (
 )
 
 func openBucket(name, prefix string, getenv func(string) string) (Destination, error) {
+	if err := s3utils.CheckValidBucketName(name); err != nil {
+		return nil, fmt.Errorf("destination s3://%s: %w", name, err)
+	}
 	first := func(names ...string) string {
 		for _, n := range names {
 			if v := getenv(n); v != "" {
@@ -99,13 +103,13 @@ func (b *bucket) Put(ctx context.Context, o Object) error {
 	if _, err := o.Body.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	options := minio.PutObjectOptions{ContentType: contentType(o.Name), UserMetadata: map[string]string{"sha256": o.SHA256}}
+	options := minio.PutObjectOptions{ContentType: contentType(o.Name), UserMetadata: map[string]string{"sha256": o.SHA256},
+		DisableContentSha256: true} // not computed while it is sent: it is known, or the signed MD5 stands for it
 	if o.Once {
 		options.SetMatchETagExcept("*")
 	}
 	var err error
 	if o.Size <= b.single {
-		options.DisableContentSha256 = true // not computed while it is sent: it is known
 		_, err = minio.Core{Client: b.client}.PutObject(ctx, b.name, b.key(o.Name), o.Body, o.Size, "", o.SHA256, options)
 	} else {
 		options.SendContentMd5, options.PartSize = true, partBytes

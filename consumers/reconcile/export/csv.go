@@ -71,10 +71,10 @@ func newCSVReader(from io.Reader, columns []Column) (*csvReader, error) {
 	want := appendHeader(nil, columns)
 	got := make([]byte, len(want))
 	if _, err := io.ReadFull(r, got); err != nil {
-		return nil, fmt.Errorf("header: %w", err)
+		return nil, torn(err)
 	}
 	if !bytes.Equal(got, want) {
-		return nil, fmt.Errorf("header is %q, not %s", got, strings.TrimSpace(string(want)))
+		return nil, fmt.Errorf("%w: header is %q, not %s", errTorn, got, strings.TrimSpace(string(want)))
 	}
 	return &csvReader{r: r, cells: make([]cell, len(columns))}, nil
 }
@@ -90,13 +90,25 @@ func (c *csvReader) next() (bool, error) {
 			end = '\r'
 		}
 		if err := c.cell(&c.cells[i], end); err != nil {
-			return false, err
+			return false, torn(err)
 		}
 	}
-	if b, err := c.r.ReadByte(); err != nil || b != '\n' {
-		return false, errors.Join(err, errors.New("a line does not end in CRLF"))
+	b, err := c.r.ReadByte()
+	if err == nil && b != '\n' {
+		err = fmt.Errorf("%w: a line does not end in CRLF", errTorn)
 	}
-	return true, nil
+	return err == nil, torn(err)
+}
+
+// errTorn tells of a file that is not as it was written, and not of one that cannot be read now.
+var errTorn = errors.New("not as it was written")
+
+// torn makes an end before its time errTorn.
+func torn(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w: it ends within a line", errTorn)
+	}
+	return err
 }
 
 // cell reads one cell and the byte that ends it.
@@ -137,7 +149,7 @@ func (c *csvReader) quoted(into *cell, end byte) error {
 			continue // two quotes are one, and ReadSlice gave it
 		}
 		if b != end {
-			return fmt.Errorf("a text is followed by %q", b)
+			return fmt.Errorf("%w: a text is followed by %q", errTorn, b)
 		}
 		into.text = into.text[:len(into.text)-1]
 		into.text = bytes.TrimPrefix(into.text, []byte("'"))

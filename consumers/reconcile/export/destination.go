@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -44,7 +45,8 @@ type Object struct {
 // For a bucket the AWS_* variables count: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or without them
 // the role of the pod, container or machine; AWS_REGION or AWS_DEFAULT_REGION (default us-east-1); AWS_ENDPOINT_URL_S3 or
 // AWS_ENDPOINT_URL for a store other than AWS, whose buckets are then part of the path. The store must honour
-// If-None-Match on PUT, and the role may get, put, list and delete below the prefix.
+// If-None-Match on PUT, and the role may get, put, list and delete below the prefix. An object above 64 MiB goes in parts: a
+// lifecycle rule of the bucket should remove uploads that a dead run left incomplete.
 func Open(where string, getenv func(string) string) (Destination, error) {
 	if !strings.Contains(where, "://") {
 		return openFolder(where)
@@ -68,5 +70,5 @@ func openFolder(path string) (Destination, error) {
 	if err != nil {
 		return nil, fmt.Errorf("destination: %w: create the folder, or mount it", err)
 	}
-	return folder(path), nil
+	return folder(filepath.Clean(path)), nil
 }

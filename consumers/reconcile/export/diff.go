@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -62,14 +63,14 @@ func differ(ctx context.Context, from Destination, m *Manifest, was TableEntry, 
 	defer file.Close()
 	older, err := newCSVReader(stored, was.Columns)
 	if err != nil {
-		return d, damaged(m.filePath(was.CSV), err)
+		return d, unread(m.filePath(was.CSV), err)
 	}
 	newer, err := newCSVReader(file, now.entry.Columns)
 	if err != nil {
 		return d, err
 	}
 	if err := d.count(ctx, older, newer, pairs, keys); err != nil {
-		return d, damaged(m.filePath(was.CSV), err)
+		return d, unread(m.filePath(was.CSV), err)
 	}
 	if got := hex.EncodeToString(digest.Sum(nil)); got != was.CSV.SHA256 {
 		return d, damaged(m.filePath(was.CSV), fmt.Errorf("its SHA-256 is %s, and the manifest says %s", got, was.CSV.SHA256))
@@ -79,6 +80,14 @@ func differ(ctx context.Context, from Destination, m *Manifest, was TableEntry, 
 
 func damaged(name string, err error) error {
 	return fmt.Errorf("%s: %w: it was changed since it was written, restore it", name, err)
+}
+
+// unread is damaged for a file that is not as it was written; anything else may pass.
+func unread(name string, err error) error {
+	if errors.Is(err, errTorn) {
+		return damaged(name, err)
+	}
+	return fmt.Errorf("read %s: %w", name, err)
 }
 
 // pair is a column that both versions have.

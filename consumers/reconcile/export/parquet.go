@@ -22,7 +22,7 @@ var amountWrap = new(big.Int).Lsh(big.NewInt(1), 8*amountBytes)
 
 // parquetWriter writes the cells of one table.
 type parquetWriter struct {
-	w       *parquet.Writer
+	w       *parquet.GenericWriter[any]
 	columns []Column
 	row     parquet.Row
 	amounts [][amountBytes]byte // room for the row's amounts
@@ -41,7 +41,7 @@ func newParquetWriter(to io.Writer, table string, columns []Column) *parquetWrit
 			options = append(options, parquet.SkipPageBounds(c.Name))
 		}
 	}
-	return &parquetWriter{w: parquet.NewWriter(to, options...), columns: columns,
+	return &parquetWriter{w: parquet.NewGenericWriter[any](to, options...), columns: columns,
 		row: make(parquet.Row, len(columns)), amounts: make([][amountBytes]byte, len(columns))}
 }
 

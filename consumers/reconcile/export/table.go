@@ -181,7 +181,7 @@ func (c *checker) read(i int, v Value) error {
 		return c.fault(i, "is NULL, and the column is not nullable", "give a value, or declare the column nullable")
 	case v.Null():
 	case v.typ != col.Type:
-		return c.fault(i, fmt.Sprintf("holds a %s, and the column is %s", v.typ, col.Type), "make one of them the other")
+		return c.fault(i, fmt.Sprintf("holds %s, and the column is %s", v.typ, col.Type), "make one of them the other")
 	default:
 		if fault, mend := c.fits(i, v); fault != "" {
 			return c.fault(i, fault, mend)
@@ -269,7 +269,8 @@ func compare(t Type, a, b []byte) int {
 	if t != TypeInt64 && t != TypeAmount {
 		return bytes.Compare(a, b) // days, instants and booleans are written so that they sort by bytes
 	}
-	switch negA, negB := a[0] == '-', b[0] == '-'; {
+	minus := []byte{'-'}
+	switch negA, negB := bytes.HasPrefix(a, minus), bytes.HasPrefix(b, minus); {
 	case negA && negB:
 		return magnitude(b[1:], a[1:])
 	case negA:

@@ -100,7 +100,7 @@ func TestRowErrors(t *testing.T) {
 	}{
 		{"cells", []export.Row{good()[:3]}, "export 2026-11-24: table samples, row 1: has 3 cells for 8 columns: give one per column, in their order"},
 		{"null key", with(0, export.Value{}), "export 2026-11-24: table samples, row 1, column n: is NULL, and the column is not nullable: give a value, or declare the column nullable"},
-		{"type", with(1, export.Int64Value(1)), row + ", column text: holds a int64, and the column is string: make one of them the other"},
+		{"type", with(1, export.Int64Value(1)), row + ", column text: holds int64, and the column is string: make one of them the other"},
 		{"UTF-8", with(1, export.StringValue("\xff")), row + ", column text: is not valid UTF-8: decode it where it comes from"},
 		{"fine", exactly(decimal.RequireFromString("1.00001")), fine},
 		{"very fine", exactly(decimal.New(1, -1_000_000_000)), fine},

@@ -191,6 +191,10 @@ func TestRefused(t *testing.T) {
 			name := "2026-11-24/v1/" + reader(t, d).Tables[0].CSV.Name
 			put(t, d, name, strings.Replace(read(t, d, name), "1001", "1002", 1))
 		}, "it was changed since it was written, restore it"},
+		{"file cut", func(t *testing.T, d export.Destination) {
+			name := "2026-11-24/v1/" + reader(t, d).Tables[0].CSV.Name
+			put(t, d, name, strings.TrimSuffix(read(t, d, name), "\r\n"))
+		}, "not as it was written: it ends within a line: it was changed since it was written, restore it"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
