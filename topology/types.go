@@ -36,6 +36,8 @@ type Topology struct {
 	Sources      []Source      // sorted by name
 	Integrations []Integration // sorted by name
 	Ownership    map[schemas.Field]Owner
+	Operations   []Operation // sorted by name
+	Money        Money
 	TimeScale    float64 // every duration of the files was multiplied by this; 1 outside demos and drills
 }
 

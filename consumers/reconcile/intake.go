@@ -120,7 +120,7 @@ func (v *View) readSome(ctx context.Context, tx *sql.Tx, b *intake, topic string
 			return 0, err
 		}
 		if rules == v.rules {
-			e.rows = rowsOf(e.fold.Order(judged.Time), e.fold.allRefs())
+			e.rows = rowsOf(e.fold.Order(judged.Time), e.fold.allRefs(), v.topo.Money.Location())
 		} else {
 			e.rows = nil // other rows may stand there
 		}
@@ -149,7 +149,7 @@ func (v *View) write(ctx context.Context, tx *sql.Tx, b *intake) error {
 	gone, came := map[*table][][]any{}, map[*table][][]any{}
 	for s, e := range b.touched {
 		o := e.fold.Order(judged)
-		rows := rowsOf(o, e.fold.allRefs())
+		rows := rowsOf(o, e.fold.allRefs(), v.topo.Money.Location())
 		facts, err := e.fold.pack()
 		if err != nil {
 			return fmt.Errorf("facts of %s %s: %w", s.topic, s.key, err)
@@ -282,7 +282,9 @@ func fingerprint(t *topology.Topology) string {
 	b, err := json.Marshal(struct {
 		Integrations []integration
 		Ownership    map[schemas.Field]topology.Owner
-	}{list, t.Ownership})
+		Operations   []topology.Operation
+		Money        topology.Money
+	}{list, t.Ownership, t.Operations, t.Money})
 	if err != nil {
 		panic(err) // texts and numbers
 	}
