@@ -71,6 +71,27 @@ func TestTotals(t *testing.T) {
 		if !strings.HasSuffix(lines, "captured EUR: 65.8 - 57.29 = 8.51\n6: 8.5 silent psp\n4: 0.01 amounts ") {
 			t.Errorf("two days:\n%s", lines)
 		}
+		var exported []string
+		if err := view.BusinessDay(t.Context(), "2026-11-23", func(d *reconcile.BusinessDay) error {
+			for m, err := range d.Movements(t.Context()) {
+				if err != nil {
+					return err
+				}
+				exported = append(exported, fmt.Sprintf("%s %s %s", m.Key, m.System, m.Amount))
+			}
+			for m, err := range d.Differences(t.Context()) {
+				if err != nil {
+					return err
+				}
+				exported = append(exported, fmt.Sprintf("%s %s %s", m.Key, m.Comparison, m.Difference))
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff([]string{"1 psp 0.1", "1 shop 0.1", "2 psp 0.2", "2 shop 0.2", "3 psp 1000", "3 shop 1000", "4 psp 49.99", "4 shop 50", "5 shop 7", "6 shop 8.5", "4 captured 0.01"}, exported); d != "" {
+			t.Errorf("the day (-want +got):\n%s", d)
+		}
 		if _, err := view.Totals(t.Context(), "yesterday", "2026-11-24"); !errors.Is(err, reconcile.ErrNoDay) {
 			t.Errorf("a day that is none: %v", err)
 		}
