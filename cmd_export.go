@@ -90,7 +90,9 @@ func snapshotOf(ctx context.Context, topo *topology.Topology, b *reconcile.Busin
 		s.Offsets = append(s.Offsets, export.Offset{Topic: r.Topic, Partition: r.Partition, Next: r.Next})
 	}
 	text := func(name string) export.Column { return export.Column{Name: name, Type: export.TypeString} }
-	amount := func(name string) export.Column { return export.Column{Name: name, Type: export.TypeAmount, Currency: "currency"} }
+	amount := func(name string) export.Column {
+		return export.Column{Name: name, Type: export.TypeAmount, Currency: "currency"}
+	}
 	totals, err := totalsOf(b.Movements(ctx))
 	if err != nil {
 		return s, err

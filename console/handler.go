@@ -18,6 +18,7 @@ import (
 //	GET /orders?email=...    the orders and customers that have a name: customer, email (an address or its hash), number, payment
 //	GET /disagreements       open disagreements; ?all=true for closed ones too
 //	GET /totals?day=...      control totals of a business day (from=, to= for several), and the orders that explain differences
+//	GET /sources             what each system's sources do: rhythm, clocks, silence
 //	GET /summary             counts of everything
 //
 // 503 with Retry-After while the view's database does not answer.
@@ -29,6 +30,7 @@ func Handler(view *reconcile.View) http.Handler {
 	mux.HandleFunc("GET /orders", c.find)
 	mux.HandleFunc("GET /disagreements", c.disagreements)
 	mux.HandleFunc("GET /totals", c.totals)
+	mux.HandleFunc("GET /sources", c.sources)
 	mux.HandleFunc("GET /summary", c.summary)
 	return guard(mux)
 }
@@ -126,6 +128,18 @@ func (c *console) totals(w http.ResponseWriter, r *http.Request) {
 	default:
 		writeJSON(w, http.StatusOK, t)
 	}
+}
+
+func (c *console) sources(w http.ResponseWriter, r *http.Request) {
+	list, err := c.view.Sources(r.Context())
+	if err != nil {
+		c.unable(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Sources   []reconcile.Source  `json:"sources"`
+		Freshness reconcile.Freshness `json:"freshness"`
+	}{list, c.view.Freshness()})
 }
 
 func (c *console) summary(w http.ResponseWriter, r *http.Request) {

@@ -100,6 +100,7 @@ func (t *Topology) Scale(f float64) {
 		s := &t.Sources[i]
 		scale(&s.Every)
 		scale(&s.Overlap)
+		scale(&s.SilentAfter)
 	}
 	for i := range t.Integrations {
 		in := &t.Integrations[i]

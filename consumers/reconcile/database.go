@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -156,6 +157,8 @@ func (d *database) bind(stmt string) string {
 	}
 	return b.String()
 }
+
+func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
 // arg is a value as the database takes it.
 func (d *database) arg(v any) any {

@@ -17,9 +17,10 @@ import (
 
 // intake is what one transaction takes in.
 type intake struct {
-	next    map[place]int64
-	touched map[subject]*entry
-	counts  map[[2]string]int64 // what and of which: see Summary
+	next     map[place]int64
+	touched  map[subject]*entry
+	counts   map[[2]string]int64 // what and of which: see Summary
+	arrivals map[arrivalKey]arrival
 }
 
 // The counts of a Summary.
@@ -52,6 +53,7 @@ func (b *intake) take(d *decoded) {
 		b.counts[[2]string{countOutcomes, d.outcome.Integration + "/" + string(d.outcome.Kind)}]++
 	case d.fold(f):
 		b.counts[[2]string{countEvents, ""}]++
+		b.arrived(d.event)
 	default:
 		b.counts[[2]string{countDuplicates, ""}]++
 	}
@@ -183,6 +185,9 @@ func (v *View) write(ctx context.Context, tx *sql.Tx, b *intake) error {
 		if err := v.db.upsert(ctx, tx, t, "", came[t]); err != nil {
 			return err
 		}
+	}
+	if err := v.writeArrivals(ctx, tx, b); err != nil {
+		return err
 	}
 	var counts, offsets [][]any
 	for name, n := range b.counts {

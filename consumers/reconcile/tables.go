@@ -21,10 +21,12 @@ const layout = "1"
 var (
 	foldsTable = &table{"folds", 2, []column{{"topic", text, false}, {"key", text, false}, {"facts", bytes, false}, {"judged_at", instant, false}, {"due", instant, true}, {"rules", text, false}},
 		[]string{"due", "rules"}}
-	offsetsTable       = &table{"offsets", 2, []column{{"topic", text, false}, {"partition", number, false}, {"next", number, false}, {"topic_id", text, false}}, nil}
-	countsTable        = &table{"counts", 2, []column{{"what", text, false}, {"name", text, false}, {"n", number, false}}, nil}
-	metaTable          = &table{"meta", 1, []column{{"name", text, false}, {"value", text, false}}, nil}
-	leaderTable        = &table{"reconciler", 1, []column{{"id", number, false}, {"instance", text, false}, {"until", instant, false}, {"caught_up_at", instant, true}}, nil}
+	offsetsTable  = &table{"offsets", 2, []column{{"topic", text, false}, {"partition", number, false}, {"next", number, false}, {"topic_id", text, false}}, nil}
+	countsTable   = &table{"counts", 2, []column{{"what", text, false}, {"name", text, false}, {"n", number, false}}, nil}
+	metaTable     = &table{"meta", 1, []column{{"name", text, false}, {"value", text, false}}, nil}
+	leaderTable   = &table{"reconciler", 1, []column{{"id", number, false}, {"instance", text, false}, {"until", instant, false}, {"caught_up_at", instant, true}}, nil}
+	arrivalsTable = &table{"arrivals", 3, []column{{"system", text, false}, {"source", text, false}, {"hour", instant, false}, {"events", number, false}, {"last_at", instant, false}, {"ahead_ms", number, false},
+		{"behind_ms", number, false}}, nil}
 	subscriptionsTable = &table{"subscriptions", 2, []column{{"integration", text, false}, {"event_type", text, false}, {"since", instant, true}}, nil}
 
 	ordersTable = &table{"orders", 2, []column{{"topic", text, false}, {"key", text, false}, {"state", text, false}, {"since", instant, true}, {"until", instant, true}, {"verdict", text, false},
@@ -47,7 +49,7 @@ var (
 
 	// answers are the tables that follow from folds.
 	answers = []*table{ordersTable, integrationsTable, parkedTable, operationsTable, movementsTable, differencesTable, disagreementsTable, observationsTable, lookupsTable}
-	tables  = append([]*table{foldsTable, offsetsTable, countsTable, metaTable, leaderTable, subscriptionsTable}, answers...)
+	tables  = append([]*table{foldsTable, offsetsTable, countsTable, metaTable, leaderTable, subscriptionsTable, arrivalsTable}, answers...)
 )
 
 // record is a row of an answer table.
