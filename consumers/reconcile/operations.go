@@ -49,12 +49,57 @@ func (f *Fold) operations(o *Order, line []*fact, now time.Time) []Operation {
 			res.Steps = append(res.Steps, seen(firstOf(line, []schemas.EventType{et}), et, first.IngestedAt, within.D(), now))
 		}
 		slices.SortFunc(res.Steps, func(a, b Needed) int { return cmp.Compare(a.What, b.What) })
-		for i := range res.Steps {
-			res.worse(&res.Steps[i])
-		}
 		out = append(out, res)
 	}
+	lacking := lacked(out)
+	for i := range out {
+		op := &out[i]
+		for j := range op.Steps {
+			f.excuse(&op.Steps[j], line, lacking)
+			op.worse(&op.Steps[j])
+		}
+	}
 	return out
+}
+
+// lacked is the event types that operations wait for beyond their time.
+func lacked(ops []Operation) []schemas.EventType {
+	var out []schemas.EventType
+	for _, op := range ops {
+		for _, n := range op.Steps {
+			if et := schemas.EventType(n.What); op.Void == "" && n.State == StateMissing && slices.Contains(schemas.EventTypes, et) {
+				out = append(out, et)
+			}
+		}
+	}
+	return out
+}
+
+// excuse lets an integration wait that nobody has asked yet, where what would ask it is missed already: one team is paged for
+// one cause.
+func (f *Fold) excuse(n *Needed, line []*fact, lacking []schemas.EventType) {
+	in, operation := f.topo.DoneBy(n.What)
+	if in == nil || n.State != StateLate && n.State != StateMissing {
+		return
+	}
+	missed := schemas.EventType("")
+	for i := range in.Deliver {
+		r := &in.Deliver[i]
+		if r.Operation != operation {
+			continue
+		}
+		if firstOf(line, r.On) != nil {
+			return
+		}
+		for _, et := range r.On {
+			if slices.Contains(lacking, et) {
+				missed = et
+			}
+		}
+	}
+	if missed != "" {
+		n.State, n.Detail = StatePending, "nobody has asked: "+string(missed)+" has not come"
+	}
 }
 
 // worse takes in one step, as Integration.worse takes in an answer.
@@ -110,7 +155,7 @@ func (o *Order) integration(name string) *Integration {
 func done(in *Integration, operation, name string, begun time.Time, within time.Duration, now time.Time) Needed {
 	due := begun.Add(within)
 	out := Needed{What: name + "/" + operation, State: StatePending, Since: &begun, Until: &due}
-	known, ended := false, ""
+	known, ended, unread := false, "", out
 	var at *time.Time
 	for i := range answersOf(in) {
 		a := &in.Answers[i]
@@ -119,10 +164,10 @@ func done(in *Integration, operation, name string, begun time.Time, within time.
 			if at == nil || a.Since.After(*at) {
 				at = a.Since
 			}
-		case (a.State == StateParked || a.State == StateUnknown) && (a.Operation == operation || a.Operation == ""):
-			if a.State.rank() > out.State.rank() {
-				out.State, out.Since, out.Until, out.Detail = a.State, a.Since, nil, a.why()
-			}
+		case (a.State == StateParked || a.State == StateUnknown) && a.Operation == operation:
+			out.stuck(a)
+		case a.State == StateParked || a.State == StateUnknown:
+			unread.stuck(a)
 		case a.Kind != "" && a.Kind.Final() && a.Operation == operation && a.Kind != schemas.Duplicate:
 			ended = a.why()
 		}
@@ -132,6 +177,8 @@ func done(in *Integration, operation, name string, begun time.Time, within time.
 	case out.State != StatePending:
 	case at != nil:
 		out.State, out.Since, out.Until = StateComplete, at, nil
+	case unread.State != StatePending: // it may be this operation's
+		return unread
 	case now.After(due):
 		out.Since, out.Until, out.State = &due, nil, StateMissing
 		if out.Detail = ended; known {
@@ -139,6 +186,13 @@ func done(in *Integration, operation, name string, begun time.Time, within time.
 		}
 	}
 	return out
+}
+
+// stuck takes in an answer that waits for a person.
+func (n *Needed) stuck(a *Answer) {
+	if a.State.rank() > n.State.rank() {
+		n.State, n.Since, n.Until, n.Detail = a.State, a.Since, nil, a.why()
+	}
 }
 
 func answersOf(in *Integration) []Answer {
