@@ -158,25 +158,58 @@ type ParkedRecord struct {
 	Released string // who released it and why, while that is under way; empty otherwise
 }
 
-// CommandKind is what a person decided about a parked event.
+// CommandKind is what a person decided, about a parked event or about a disagreement.
 type CommandKind string
 
 // The decisions.
 const (
 	Release CommandKind = "release" // handle it again now
 	Discard CommandKind = "discard" // end it without an effect of ours
+
+	Acknowledge CommandKind = "acknowledge" // somebody is at it: page no more for it
+	Waive       CommandKind = "waive"       // it may be so until a time
 )
 
-// Command is a person's decision: the value of the commands topic, keyed and partitioned as the event it is about.
+// Command is a person's decision: the value of the commands topic, keyed and partitioned as the event or order it is about.
 type Command struct {
 	ID          string
 	Kind        CommandKind
-	Integration string
+	Integration string // empty for a decision about a disagreement
 	Topic       string // event topic, without the prefix
 	Key         string
 	EventID     EventID
 	Who, Why    string
 	At          time.Time
+	Field       Field      // of a disagreement, as are the next two
+	Object      string     // payment, refund, ... that the field is of
+	System      System     // who differs from the owner
+	Until       *time.Time // of a waiver
+}
+
+// Disagreement is how it stands with what two systems differ about: the value of the disagreements topic.
+type Disagreement struct {
+	Topic       string // event topic of the key, without the prefix
+	Key         string
+	Field       Field
+	Object      string // payment, refund, ... that the field is of; empty for the order's own
+	System      System // who says another value than the owner
+	State       string // opened, overdue, acknowledged, waived, closed
+	Page        string // team
+	Paged       bool   // the team is to be paged for this record: the first that is overdue
+	Owner       System
+	OwnerValue  string // masked where it is personal
+	OwnerTime   time.Time
+	OwnerSeenAt time.Time
+	Value       string // masked where it is personal
+	Time        time.Time
+	SeenAt      time.Time
+	Since       time.Time // our clock
+	Deadline    time.Time
+	Closed      *time.Time
+	Flaps       int64
+	Who, Why    string // of who acknowledged or waived it
+	Until       *time.Time
+	At          time.Time // as of when this is so, our clock
 }
 
 // Quarantined is authentic input that could not be normalized, kept whole: the value of the quarantine topic.

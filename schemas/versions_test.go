@@ -51,6 +51,8 @@ func golden(s *Serde, t *testing.T) map[string]struct {
 			func(b []byte) (any, error) { return s.DecodeWorkerStatus(ctx, b) }},
 		"command": {func() ([]byte, error) { return s.EncodeCommand(ctx, "s", filled[Command]()) },
 			func(b []byte) (any, error) { return s.DecodeCommand(ctx, b) }},
+		"disagreement": {func() ([]byte, error) { return s.EncodeDisagreement(ctx, "s", filled[Disagreement]()) },
+			func(b []byte) (any, error) { return s.DecodeDisagreement(ctx, b) }},
 	}
 }
 

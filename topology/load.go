@@ -231,6 +231,9 @@ func topicsOf(t *Topology, c clusterFile) []Topic {
 	out = add(out, TopicQuarantine, t.Partitions, "quarantined", days(TopicQuarantine))
 	out = add(out, TopicReconciliation, t.Partitions, "outcome", days(TopicReconciliation))
 	out = add(out, TopicCommands, t.Partitions, "command", days(TopicCommands))
+	newest := days(TopicDisagreements)
+	newest["cleanup.policy"] = "compact,delete"
+	out = add(out, TopicDisagreements, t.Partitions, "disagreement", newest)
 	out = add(out, TopicStatus, 1, "worker_status", map[string]string{"cleanup.policy": "compact"})
 	for _, in := range t.Integrations {
 		window := strconv.FormatInt(in.DedupWindow.D().Milliseconds(), 10)

@@ -312,6 +312,7 @@ const (
 	TopicQuarantine     = "quarantine"
 	TopicStatus         = "status"
 	TopicCommands       = "commands"
+	TopicDisagreements  = "disagreements"
 )
 
 // Integration finds one by name; nil when there is none.

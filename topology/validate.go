@@ -24,7 +24,7 @@ func (l *loader) validate(t *Topology, c clusterFile) {
 		l.at("topics.yaml", "partitions", "partitions must be at least 1")
 	}
 	for name, d := range c.Retention {
-		if !slices.Contains([]string{schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory, TopicQuarantine, TopicReconciliation, TopicCommands}, name) {
+		if !slices.Contains([]string{schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory, TopicQuarantine, TopicReconciliation, TopicCommands, TopicDisagreements}, name) {
 			l.at("topics.yaml", "retention."+name, "retention of unknown topic %q", name)
 		}
 		if d.D() < time.Hour {
