@@ -42,7 +42,7 @@ func base() fstest.MapFS {
 	return fstest.MapFS{
 		"topics.yaml":    {Data: []byte("partitions: 2\n")},
 		"teams.yaml":     {Data: []byte(teamsFile)},
-		"ownership.yaml": {Data: []byte("order.total: {owner: shop, page: ops}\n")},
+		"ownership.yaml": {Data: []byte("order.total: {owner: shop, page: ops}\nunowned: [\"*\"]\n")},
 		"sources/s.yaml": {Data: []byte("name: s\nsystem: shop\nteam: ops\nplatform: shopify\nsecrets: [x]\n")},
 		"integrations/a.yaml": {Data: []byte(`name: a
 team: ops
