@@ -200,7 +200,10 @@ func (l *fieldLine) compare(system schemas.System, own, other *said, at time.Tim
 	agree := system == own.ev.System || agrees(own.value, other.value, l.owner.Tolerance)
 	switch {
 	case agree && i >= 0:
-		l.spans[i].closed, l.spans[i].by, l.spans[i].owner = at, own.ev.System, own.value
+		l.spans[i].closed = at
+		if system != own.ev.System { // else it differed from an owner that it follows
+			l.spans[i].by, l.spans[i].owner = own.ev.System, own.value
+		}
 	case !agree && i >= 0:
 		l.spans[i].by, l.spans[i].owner, l.spans[i].other = own.ev.System, own.value, other.value
 	case !agree:
