@@ -191,7 +191,7 @@ func (c *cli) disagreements() *cobra.Command {
 				err = c.writeDisagreements(list)
 			}
 			for _, d := range list.Disagreements {
-				if err == nil && d.Closed == nil && d.Overdue {
+				if err == nil && d.State == reconcile.DisagreementOverdue {
 					err = errFound
 				}
 			}
@@ -207,12 +207,12 @@ func (c *cli) writeDisagreements(list listedDisagreements) error {
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tFIELD\tOWNER SAYS\tOTHER SAYS\tSINCE\tLASTS\tSTATE\tPAGES")
 	for _, d := range list.Disagreements {
-		state, pages := "tolerated", ""
-		switch {
-		case d.Closed != nil:
-			state = "closed"
-		case d.Overdue:
-			state, pages = "overdue", d.Page
+		state, pages := d.State, ""
+		switch d.State {
+		case reconcile.DisagreementOverdue:
+			pages = d.Page
+		case reconcile.DisagreementAcknowledged, reconcile.DisagreementWaived:
+			state += " by " + d.Who
 		}
 		field := string(d.Field)
 		if d.Object != "" {

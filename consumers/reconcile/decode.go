@@ -20,6 +20,7 @@ type decoded struct {
 	at         Position
 	event      *schemas.Event
 	outcome    *schemas.Outcome
+	decision   *schemas.Command
 	env        schemas.Envelope // with unreadable
 	unreadable string           // why the bytes cannot be read; empty when they can
 	ofOutcome  bool
@@ -54,6 +55,15 @@ func decode(ctx context.Context, serde *schemas.Serde, topo *topology.Topology, 
 		d.topic = schemas.TopicOrders
 		if d.outcome, err = serde.DecodeOutcome(ctx, rec.Value); err == nil {
 			d.topic = cmp.Or(d.outcome.Topic, d.outcome.EventType.Topic())
+		}
+	case topology.TopicCommands:
+		var c *schemas.Command
+		if c, err = serde.DecodeCommand(ctx, rec.Value); err == nil && (c.Kind == schemas.Acknowledge || c.Kind == schemas.Waive) {
+			d.decision, d.subject = c, subject{c.Topic, sqlText(c.Key)}
+			break
+		}
+		if err == nil || errors.Is(err, schemas.ErrPoison) || errors.Is(err, schemas.ErrUnknownSchema) {
+			return nil, nil // for the workers, who tell what they cannot read
 		}
 	default:
 		return nil, nil

@@ -108,9 +108,10 @@ type said struct {
 // span is one disagreement; closed is zero while it is open.
 type span struct {
 	system, by   schemas.System // who differs, and from whom
-	owner, other value
+	owner, other *said          // the words that differ; while closed, owner is the word that was agreed with
 	since        time.Time
 	closed       time.Time
+	flaps        int // how often it closed and opened again
 }
 
 // lines folds every word into its field's line, in the order of our clock.
@@ -195,20 +196,33 @@ func (l *fieldLine) ownedBy() schemas.System {
 // compare holds a system's newest word against the owner's at a time.
 func (l *fieldLine) compare(system schemas.System, own, other *said, at time.Time) {
 	i := len(l.spans) - 1
-	for ; i >= 0 && (l.spans[i].system != system || !l.spans[i].closed.IsZero()); i-- {
+	for ; i >= 0 && l.spans[i].system != system; i-- {
 	}
+	open := i >= 0 && l.spans[i].closed.IsZero()
 	agree := system == own.ev.System || agrees(own.value, other.value, l.owner.Tolerance)
 	switch {
-	case agree && i >= 0:
+	case agree && open:
 		l.spans[i].closed = at
 		if system != own.ev.System { // else it differed from an owner that it follows
-			l.spans[i].by, l.spans[i].owner = own.ev.System, own.value
+			l.spans[i].by, l.spans[i].owner = own.ev.System, own
 		}
-	case !agree && i >= 0:
-		l.spans[i].by, l.spans[i].owner, l.spans[i].other = own.ev.System, own.value, other.value
-	case !agree:
-		l.spans = append(l.spans, span{system: system, by: own.ev.System, owner: own.value, other: other.value, since: at})
+	case agree:
+	case open:
+		l.spans[i].by, l.spans[i].owner, l.spans[i].other = own.ev.System, own, other
+	case i >= 0 && l.flaps(&l.spans[i], at):
+		l.spans[i].by, l.spans[i].owner, l.spans[i].other = own.ev.System, own, other
+		l.spans[i].closed = time.Time{}
+		l.spans[i].flaps++
+	default:
+		l.spans = append(l.spans, span{system: system, by: own.ev.System, owner: own, other: other, since: at})
 	}
+}
+
+// flaps tells whether a disagreement that opens is the one that closed: somebody was paged for it, and the values agreed for
+// no longer than they may differ.
+func (l *fieldLine) flaps(s *span, at time.Time) bool {
+	within := l.owner.AgreeWithin.D()
+	return s.closed.Sub(s.since) > within && at.Sub(s.closed) <= within
 }
 
 // older tells whether a is an older word of the same system than b: by source version where both can be compared, else by
@@ -267,20 +281,26 @@ func (f *Fold) Disagreements(now time.Time) []Disagreement {
 	out := []Disagreement{}
 	for _, l := range f.lines() {
 		for _, s := range l.spans {
-			d := Disagreement{Topic: f.topic, Key: f.key, Field: l.field, Object: l.object, Owner: s.by, OwnerValue: s.owner.text(), System: s.system, Value: s.other.text(),
-				Since: s.since, Deadline: s.since.Add(l.owner.AgreeWithin.D()), Page: l.owner.Page}
-			end := now
-			if !s.closed.IsZero() {
-				end = s.closed
-				d.Closed = &end
-			}
-			d.DurationMS = max(0, end.Sub(d.Since).Milliseconds())
-			d.Overdue = end.After(d.Deadline)
-			out = append(out, d)
+			out = append(out, f.disagreement(l, s, now))
 		}
 	}
 	sortDisagreements(out)
 	return out
+}
+
+// disagreement is a span as of now, with what a person decided about it.
+func (f *Fold) disagreement(l *fieldLine, s span, now time.Time) Disagreement {
+	d := Disagreement{Topic: f.topic, Key: f.key, Field: l.field, Object: l.object, Owner: s.by, OwnerValue: s.owner.value.text(), OwnerTime: s.owner.ev.Time, OwnerSeenAt: s.owner.ev.IngestedAt,
+		System: s.system, Value: s.other.value.text(), Time: s.other.ev.Time, SeenAt: s.other.ev.IngestedAt, Since: s.since, Deadline: s.since.Add(l.owner.AgreeWithin.D()), Page: l.owner.Page, Flaps: s.flaps}
+	end := now
+	if !s.closed.IsZero() {
+		end = s.closed
+		d.Closed = &end
+	}
+	d.DurationMS = max(0, end.Sub(d.Since).Milliseconds())
+	d.Overdue = end.After(d.Deadline)
+	f.decided(&d, now)
+	return d
 }
 
 func sortDisagreements(list []Disagreement) {

@@ -26,14 +26,15 @@ func (p Position) compare(q Position) int {
 // Fold collects the facts of one key. The order in which topics deliver them does not matter to its answer; it keeps
 // values, not whole events. It does no I/O and is not safe for concurrent use.
 type Fold struct {
-	topo    *topology.Topology
-	acts    acting
-	topic   string // without prefix
-	key     string
-	events  map[schemas.EventID]*fact
-	gone    map[schemas.EventID]*fact // what outcomes tell of events that the topic does not have, or not yet
-	answers map[answerKey]*answer
-	cache   []*fieldLine // of fields; nil when events came since
+	topo      *topology.Topology
+	acts      acting
+	topic     string // without prefix
+	key       string
+	events    map[schemas.EventID]*fact
+	gone      map[schemas.EventID]*fact // what outcomes tell of events that the topic does not have, or not yet
+	answers   map[answerKey]*answer
+	decisions []decision
+	cache     []*fieldLine // of fields; nil when events came since
 }
 
 // acting is the types that each integration acts on, and since when: what came before that asks nothing of it. The zero time

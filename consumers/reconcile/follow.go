@@ -68,7 +68,8 @@ func Follow(ctx context.Context, c FollowConfig) error {
 
 // followed is the topics of the view, prefix included.
 func followed(t *topology.Topology) []string {
-	return []string{t.TopicName(schemas.TopicOrders), t.TopicName(schemas.TopicCustomers), t.TopicName(schemas.TopicInventory), t.TopicName(topology.TopicReconciliation)}
+	return []string{t.TopicName(schemas.TopicOrders), t.TopicName(schemas.TopicCustomers), t.TopicName(schemas.TopicInventory), t.TopicName(topology.TopicReconciliation),
+		t.TopicName(topology.TopicCommands)}
 }
 
 // write makes this process the writer and takes in what comes, until another is or something fails.

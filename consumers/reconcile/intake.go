@@ -48,6 +48,8 @@ func (b *intake) take(d *decoded) {
 	}
 	f := b.touched[d.subject].fold
 	switch {
+	case d.decision != nil:
+		f.Decide(d.decision, d.at)
 	case d.outcome != nil:
 		f.Outcome(d.outcome, d.at)
 		b.counts[[2]string{countOutcomes, d.outcome.Integration + "/" + string(d.outcome.Kind)}]++

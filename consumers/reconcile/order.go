@@ -149,14 +149,25 @@ type Disagreement struct {
 	Object     string         `json:"object,omitempty"`
 	Owner      schemas.System `json:"owner"`
 	OwnerValue string         `json:"owner_value"` // masked where it is personal; while closed, the value that was agreed on
-	System     schemas.System `json:"system"`
-	Value      string         `json:"value"` // last value that differed
-	Since      time.Time      `json:"since"` // our clock
-	Deadline   time.Time      `json:"deadline"`
-	Closed     *time.Time     `json:"closed,omitempty"` // our clock; nil while open
-	DurationMS int64          `json:"duration_ms"`      // until closed, or until AsOf
-	Overdue    bool           `json:"overdue"`          // it lasts, or lasted, beyond Deadline
-	Page       string         `json:"page"`             // team
+	// OwnerTime and Time are when the two values were said by their systems' clocks, OwnerSeenAt and SeenAt by ours.
+	OwnerTime   time.Time      `json:"owner_time"`
+	OwnerSeenAt time.Time      `json:"owner_seen_at"`
+	System      schemas.System `json:"system"`
+	Value       string         `json:"value"` // last value that differed
+	Time        time.Time      `json:"time"`
+	SeenAt      time.Time      `json:"seen_at"`
+	Since       time.Time      `json:"since"` // our clock
+	Deadline    time.Time      `json:"deadline"`
+	Closed      *time.Time     `json:"closed,omitempty"` // our clock; nil while open
+	DurationMS  int64          `json:"duration_ms"`      // until closed, or until AsOf
+	Overdue     bool           `json:"overdue"`          // it lasts, or lasted, beyond Deadline
+	Page        string         `json:"page"`             // team
+	State       string         `json:"state"`            // opened, overdue, acknowledged, waived, closed; the team is asked while it is overdue
+	Flaps       int            `json:"flaps,omitempty"`  // how often it was overdue, closed for less than it may last, and opened again
+	// Who and Why are of the person who acknowledged or waived it.
+	Who         string     `json:"who,omitempty"`
+	Why         string     `json:"why,omitempty"`
+	WaivedUntil *time.Time `json:"waived_until,omitempty"`
 }
 
 // Duration is how long it lasted until it closed or was asked about.

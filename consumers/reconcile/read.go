@@ -123,6 +123,8 @@ func (c ReadConfig) collect(ctx context.Context, rec *kgo.Record, folds map[subj
 	f := folds[d.subject]
 	switch {
 	case f == nil:
+	case d.decision != nil:
+		f.Decide(d.decision, d.at)
 	case d.outcome != nil:
 		f.Outcome(d.outcome, d.at)
 	case !d.ofOutcome:

@@ -17,10 +17,18 @@ import (
 // counts layout up: a view of another layout is made anew from the topics.
 type (
 	storedFold struct {
-		_       struct{} `cbor:",toarray"`
-		Events  []storedFact
-		Gone    []storedFact
-		Answers []storedAnswer
+		_         struct{} `cbor:",toarray"`
+		Events    []storedFact
+		Gone      []storedFact
+		Answers   []storedAnswer
+		Decisions []storedDecision
+	}
+	storedDecision struct {
+		_                                     struct{} `cbor:",toarray"`
+		Partition                             int32
+		Offset                                int64
+		Kind, Field, Object, System, Who, Why string
+		Time, Until                           int64
 	}
 	storedFact struct {
 		_                         struct{} `cbor:",toarray"`
@@ -95,6 +103,13 @@ func (f *Fold) pack() ([]byte, error) {
 		}
 		s.Answers = append(s.Answers, sa)
 	}
+	for _, d := range f.decisions {
+		sd := storedDecision{Partition: d.at.Partition, Offset: d.at.Offset, Kind: string(d.kind), Field: string(d.field), Object: d.object, System: string(d.system), Who: d.who, Why: d.why, Time: micros(d.time)}
+		if d.until != nil {
+			sd.Until = micros(*d.until)
+		}
+		s.Decisions = append(s.Decisions, sd)
+	}
 	b, err := cbor.Marshal(s)
 	return s2.Encode(nil, b), err
 }
@@ -122,6 +137,15 @@ func (f *Fold) unpack(b []byte) error {
 			return fmt.Errorf("stored facts of %s %s: %w", f.topic, f.key, err)
 		}
 		f.gone[g.ID] = g
+	}
+	for _, sd := range s.Decisions {
+		d := decision{at: Position{sd.Partition, sd.Offset}, kind: schemas.CommandKind(sd.Kind), field: schemas.Field(sd.Field), object: sd.Object, system: schemas.System(sd.System), who: sd.Who, why: sd.Why,
+			time: fromMicros(sd.Time)}
+		if sd.Until != 0 {
+			until := fromMicros(sd.Until)
+			d.until = &until
+		}
+		f.decisions = append(f.decisions, d)
 	}
 	for _, sa := range s.Answers {
 		a := f.answer(sa.Integration, schemas.EventID(sa.Event))

@@ -36,7 +36,9 @@ var (
 	parkedTable = &table{"parked", 4, []column{{"topic", text, false}, {"key", text, false}, {"integration", text, false}, {"event_id", text, false}, {"event_type", text, false}, {"reason", text, false},
 		{"detail", text, false}, {"since", instant, true}, {"until", instant, true}}, []string{"integration, reason"}}
 	disagreementsTable = &table{"disagreements", 6, []column{{"topic", text, false}, {"key", text, false}, {"field", text, false}, {"object", text, false}, {"system", text, false}, {"since", instant, false},
-		{"owner", text, false}, {"owner_value", text, false}, {"value", text, false}, {"deadline", instant, false}, {"closed", instant, true}, {"overdue", flag, false}, {"page", text, false}}, []string{"closed, since"}}
+		{"owner", text, false}, {"owner_value", text, false}, {"value", text, false}, {"deadline", instant, false}, {"closed", instant, true}, {"overdue", flag, false}, {"page", text, false},
+		{"state", text, false}, {"owner_time", instant, true}, {"owner_seen_at", instant, true}, {"time", instant, true}, {"seen_at", instant, true}, {"flaps", number, false}, {"who", text, false}, {"why", text, false},
+		{"waived_until", instant, true}}, []string{"closed, since", "state, page"}}
 	observationsTable = &table{"observations", 5, []column{{"topic", text, false}, {"key", text, false}, {"field", text, false}, {"object", text, false}, {"system", text, false},
 		{"owner", text, false}, {"value", text, false}, {"source_version", text, false}, {"time", instant, true}, {"seen_at", instant, true}, {"event_id", text, false}}, nil}
 	operationsTable = &table{"operations", 3, []column{{"topic", text, false}, {"key", text, false}, {"operation", text, false}, {"state", text, false}, {"begun", instant, false}, {"since", instant, true},
@@ -140,7 +142,8 @@ func rowsOf(o *Order, refs []ref, zone *time.Location) map[string]record {
 		}
 	}
 	for _, d := range o.Disagreements {
-		put(disagreementsTable, string(d.Field), d.Object, string(d.System), d.Since, string(d.Owner), d.OwnerValue, d.Value, d.Deadline, d.Closed, d.Overdue, d.Page)
+		put(disagreementsTable, string(d.Field), d.Object, string(d.System), d.Since, string(d.Owner), d.OwnerValue, d.Value, d.Deadline, d.Closed, d.Overdue, d.Page,
+			d.State, nullTime(d.OwnerTime), nullTime(d.OwnerSeenAt), nullTime(d.Time), nullTime(d.SeenAt), int64(d.Flaps), d.Who, d.Why, d.WaivedUntil)
 	}
 	for _, f := range o.Fields {
 		if len(f.Said) < 2 {
@@ -195,6 +198,9 @@ func (o *Order) due() *time.Time {
 	for i := range o.Disagreements {
 		if d := &o.Disagreements[i]; d.Closed == nil && !d.Overdue {
 			out = earlier(out, &d.Deadline)
+		}
+		if d := &o.Disagreements[i]; d.State == DisagreementWaived {
+			out = earlier(out, d.WaivedUntil)
 		}
 	}
 	return out

@@ -117,8 +117,16 @@ func (d Disagreement) phrase() string {
 		return fmt.Sprintf("agreed again on %s: %s said %q until %s, after %s; %s's word is %q", what, d.System, flat(d.Value), d.Closed.Format(clockForm), about(d.Duration()), d.Owner, flat(d.OwnerValue))
 	}
 	s := fmt.Sprintf("%s says %q of %s, %s (its owner) %q; since %s (%s)", d.System, flat(d.Value), what, d.Owner, flat(d.OwnerValue), d.Since.Format(clockForm), about(d.Duration()))
-	if d.Overdue {
+	switch d.State {
+	case DisagreementOverdue:
 		return s + "; page " + d.Page
+	case DisagreementAcknowledged:
+		return s + "; acknowledged by " + d.Who + ": " + flat(d.Why)
+	case DisagreementWaived:
+		if d.WaivedUntil != nil {
+			s += "; until " + d.WaivedUntil.Format(clockForm)
+		}
+		return s + " waived by " + d.Who + ": " + flat(d.Why)
 	}
 	return s + ", tolerated until " + d.Deadline.Format(clockForm)
 }

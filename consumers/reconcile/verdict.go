@@ -40,10 +40,12 @@ func (o *Order) judge() {
 	overdue := map[string]bool{}
 	open := []string{}
 	for _, d := range o.Disagreements {
-		if d.Closed != nil || !d.Overdue {
+		if d.State != DisagreementOverdue && !(d.State == DisagreementAcknowledged && d.Overdue) {
 			continue
 		}
-		o.Pages = append(o.Pages, d.Page)
+		if d.State == DisagreementOverdue {
+			o.Pages = append(o.Pages, d.Page)
+		}
 		if what := string(d.Field) + " (" + string(d.System) + ")"; !overdue[what] {
 			overdue[what] = true
 			open = append(open, what)
