@@ -117,6 +117,19 @@ func TestExportDay(t *testing.T) {
 	if out := seam(1, "totals", "--day", day); !strings.Contains(out, "1002: 900719925474.0993 against 900719925474.0992: they differ about it") {
 		t.Errorf("totals:\n%s", out)
 	}
+	if out := seam(1, "disagreements"); !strings.Contains(out, "payment.amount of ref-1002") || !strings.Contains(out, "finance") {
+		t.Errorf("disagreements:\n%s", out)
+	}
+	decide := []string{"disagreements", "acknowledge", "1002", "--field", "payment.amount", "--object", "ref-1002", "--why", "the bank is asked", "--who", "jo",
+		"--bootstrap-server", strings.Join(k.Brokers, ","), "--registry", k.Registry}
+	if out := seam(0, decide...); !strings.Contains(out, "nothing is decided yet") {
+		t.Errorf("the plan of an acknowledgement:\n%s", out)
+	}
+	seam(0, append(decide, "--execute")...)
+	caughtUp()
+	if out := seam(0, "disagreements"); !strings.Contains(out, "acknowledged by jo") {
+		t.Errorf("acknowledged:\n%s", out)
+	}
 	if out := seam(0, "order", "--payment", "ref-1001"); !strings.Contains(out, "orders  1001") {
 		t.Errorf("by payment:\n%s", out)
 	}

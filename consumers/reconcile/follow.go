@@ -21,7 +21,9 @@ type FollowConfig struct {
 	Serde    *schemas.Serde
 	Topology *topology.Topology
 	View     *View
-	Logger   *slog.Logger // default: nowhere
+	// Tell publishes what becomes of disagreements to their topic.
+	Tell   bool
+	Logger *slog.Logger // default: nowhere
 }
 
 const (
@@ -112,6 +114,11 @@ func (c *FollowConfig) write(ctx context.Context, adm *kadm.Client) error {
 			c.Logger.Warn("another process must wait before it can write the view", "err", err)
 		}
 	}()
+	tell, err := c.teller()
+	if err != nil {
+		return err
+	}
+	defer tell.close()
 	for judged := time.Now(); ; {
 		short, cancel := context.WithTimeout(ctx, judgeEvery)
 		fetches := cl.PollRecords(short, maxPoll)
@@ -134,6 +141,11 @@ func (c *FollowConfig) write(ctx context.Context, adm *kadm.Client) error {
 			judged = time.Now()
 			if _, err := v.Judge(ctx); err != nil {
 				return err
+			}
+			if err := tell.all(ctx, v); errors.Is(err, errFollower) {
+				return err
+			} else if err != nil {
+				c.Logger.Warn("what changed of disagreements is told later", "err", err)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ type intake struct {
 	touched  map[subject]*entry
 	counts   map[[2]string]int64 // what and of which: see Summary
 	arrivals map[arrivalKey]arrival
+	notices  map[noticeKey]bool
 }
 
 // The counts of a Summary.
@@ -167,11 +169,13 @@ func (v *View) write(ctx context.Context, tx *sql.Tx, b *intake) error {
 		for name, r := range e.rows {
 			if _, stays := rows[name]; !stays {
 				gone[r.table] = append(gone[r.table], r.values[:r.table.keys])
+				b.queue(r)
 			}
 		}
 		for name, r := range rows {
 			if had, is := e.rows[name]; !is || !r.same(had) {
 				came[r.table] = append(came[r.table], r.values)
+				b.queue(r)
 			}
 		}
 		e.rows = rows
@@ -188,7 +192,7 @@ func (v *View) write(ctx context.Context, tx *sql.Tx, b *intake) error {
 			return err
 		}
 	}
-	if err := v.writeArrivals(ctx, tx, b); err != nil {
+	if err := errors.Join(v.writeArrivals(ctx, tx, b), v.writeNotices(ctx, tx, b)); err != nil {
 		return err
 	}
 	var counts, offsets [][]any

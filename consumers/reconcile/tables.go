@@ -21,10 +21,14 @@ const layout = "1"
 var (
 	foldsTable = &table{"folds", 2, []column{{"topic", text, false}, {"key", text, false}, {"facts", bytes, false}, {"judged_at", instant, false}, {"due", instant, true}, {"rules", text, false}},
 		[]string{"due", "rules"}}
-	offsetsTable  = &table{"offsets", 2, []column{{"topic", text, false}, {"partition", number, false}, {"next", number, false}, {"topic_id", text, false}}, nil}
-	countsTable   = &table{"counts", 2, []column{{"what", text, false}, {"name", text, false}, {"n", number, false}}, nil}
-	metaTable     = &table{"meta", 1, []column{{"name", text, false}, {"value", text, false}}, nil}
-	leaderTable   = &table{"reconciler", 1, []column{{"id", number, false}, {"instance", text, false}, {"until", instant, false}, {"caught_up_at", instant, true}}, nil}
+	offsetsTable = &table{"offsets", 2, []column{{"topic", text, false}, {"partition", number, false}, {"next", number, false}, {"topic_id", text, false}}, nil}
+	countsTable  = &table{"counts", 2, []column{{"what", text, false}, {"name", text, false}, {"n", number, false}}, nil}
+	metaTable    = &table{"meta", 1, []column{{"name", text, false}, {"value", text, false}}, nil}
+	leaderTable  = &table{"reconciler", 1, []column{{"id", number, false}, {"instance", text, false}, {"until", instant, false}, {"caught_up_at", instant, true}}, nil}
+	// noticesTable is disagreements that changed, toldTable what was told of each last; the latter outlives the view.
+	noticesTable = &table{"notices", 5, []column{{"topic", text, false}, {"key", text, false}, {"field", text, false}, {"object", text, false}, {"system", text, false}}, nil}
+	toldTable    = &table{"told", 5, []column{{"topic", text, false}, {"key", text, false}, {"field", text, false}, {"object", text, false}, {"system", text, false}, {"since", instant, false}, {"state", text, false},
+		{"paged", flag, false}}, nil}
 	arrivalsTable = &table{"arrivals", 3, []column{{"system", text, false}, {"source", text, false}, {"hour", instant, false}, {"events", number, false}, {"last_at", instant, false}, {"ahead_ms", number, false},
 		{"behind_ms", number, false}}, nil}
 	subscriptionsTable = &table{"subscriptions", 2, []column{{"integration", text, false}, {"event_type", text, false}, {"since", instant, true}}, nil}
@@ -51,7 +55,7 @@ var (
 
 	// answers are the tables that follow from folds.
 	answers = []*table{ordersTable, integrationsTable, parkedTable, operationsTable, movementsTable, differencesTable, disagreementsTable, observationsTable, lookupsTable}
-	tables  = append([]*table{foldsTable, offsetsTable, countsTable, metaTable, leaderTable, subscriptionsTable, arrivalsTable}, answers...)
+	tables  = append([]*table{foldsTable, offsetsTable, countsTable, metaTable, leaderTable, subscriptionsTable, arrivalsTable, noticesTable, toldTable}, answers...)
 )
 
 // record is a row of an answer table.

@@ -233,7 +233,7 @@ func (v *View) Reset(ctx context.Context) error {
 // empty deletes all that follows from the topics.
 func (v *View) empty(ctx context.Context, tx *sql.Tx) error {
 	for _, t := range tables {
-		if t == leaderTable || t == subscriptionsTable {
+		if t == leaderTable || t == subscriptionsTable || t == toldTable {
 			continue
 		}
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+t.name); err != nil {
