@@ -115,6 +115,7 @@ func (t *Topology) Scale(f float64) {
 		for j := range in.Deliver {
 			scale(&in.Deliver[j].NeedsWithin)
 		}
+		in.Facts.scale(scale)
 	}
 	for k, o := range t.Ownership {
 		scale(&o.AgreeWithin)
@@ -165,6 +166,9 @@ func integrationDefaults(in *Integration) {
 	or(&in.InFlight, 64)
 	or(&in.Order, "hold")
 	or(&in.DedupWindow, Duration(35*24*time.Hour))
+	if in.Facts != nil {
+		or(&in.Facts.OnDisagreement, DisagreementRefuse)
+	}
 	if in.Idempotency.Probe != "" {
 		or(&in.Idempotency.Settles, 2*in.Timeout)
 	}
