@@ -65,7 +65,7 @@ type fact struct {
 	refs []ref
 }
 
-// ref is another name under which people look for an order: kind is customer, email (a hash), number or payment.
+// ref is another name under which a key is looked for: kind is customer, email (a hash), number, payment or sku.
 type ref struct{ kind, value string }
 
 type answerKey struct {
