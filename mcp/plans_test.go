@@ -108,6 +108,15 @@ func TestAnotherPlan(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	file := filepath.Join(d.data, "plans", tax+".plan.json")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(strings.Replace(string(b), `"release"`, `"discard"`, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.refused("apply_plan", id(tax), "there is no such plan: the file of "+tax+" holds another")
 	swap(discard, tax, ".plan.json")
 	d.refused("apply_plan", id(tax), "there is no such plan: the file of "+tax+" holds another")
 	swap(tax, release, ".approved.json")
