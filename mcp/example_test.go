@@ -28,7 +28,7 @@ func ExampleNewServer() {
 		fmt.Println(err)
 		return
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }() // in memory
 	answer, err := client.CallTool(ctx, &sdk.CallToolParams{Name: "get_facts", Arguments: map[string]any{"id": "1001"}})
 	if err != nil {
 		fmt.Println(err)
