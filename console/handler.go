@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ import (
 //	GET /orders/{key}/facts  an order's facts for somebody who decides by them, as JSON: 409 where they may not be used
 //	GET /orders?email=...    the orders and customers that have a name: customer, email (an address or its hash), number, payment
 //	GET /disagreements       open disagreements; ?all=true for closed ones too
+//	GET /totals?day=...      control totals of a business day (from=, to= for several), and the orders that explain differences
+//	GET /sources             what each system's sources do: rhythm, clocks, silence
 //	GET /summary             counts of everything
 //
 // 503 with Retry-After while the view's database does not answer.
@@ -27,6 +30,8 @@ func Handler(view *reconcile.View) http.Handler {
 	mux.HandleFunc("GET /orders/{key...}", c.order)
 	mux.HandleFunc("GET /orders", c.find)
 	mux.HandleFunc("GET /disagreements", c.disagreements)
+	mux.HandleFunc("GET /totals", c.totals)
+	mux.HandleFunc("GET /sources", c.sources)
 	mux.HandleFunc("GET /summary", c.summary)
 	return guard(mux)
 }
@@ -114,6 +119,32 @@ func (c *console) disagreements(w http.ResponseWriter, r *http.Request) {
 		All           int                      `json:"all"` // how many there are, listed or not
 		Freshness     reconcile.Freshness      `json:"freshness"`
 	}{list, all, c.view.Freshness()})
+}
+
+func (c *console) totals(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	from, to := cmp.Or(q.Get("from"), q.Get("day")), cmp.Or(q.Get("to"), q.Get("day"))
+	t, err := c.view.Totals(r.Context(), from, to)
+	switch {
+	case errors.Is(err, reconcile.ErrNoDay):
+		writeJSON(w, http.StatusBadRequest, fault{err.Error(), c.view.Freshness()})
+	case err != nil:
+		c.unable(w, err)
+	default:
+		writeJSON(w, http.StatusOK, t)
+	}
+}
+
+func (c *console) sources(w http.ResponseWriter, r *http.Request) {
+	list, err := c.view.Sources(r.Context())
+	if err != nil {
+		c.unable(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Sources   []reconcile.Source  `json:"sources"`
+		Freshness reconcile.Freshness `json:"freshness"`
+	}{list, c.view.Freshness()})
 }
 
 func (c *console) summary(w http.ResponseWriter, r *http.Request) {

@@ -44,7 +44,8 @@ type clusterFile struct {
 	Retention         map[string]Duration `yaml:"retention"`
 }
 
-// Load reads topics.yaml, teams.yaml, ownership.yaml, sources/*.yaml and integrations/*.yaml. lookup gives environment
+// Load reads topics.yaml, teams.yaml, ownership.yaml, sources/*.yaml, integrations/*.yaml and, where they are, operations.yaml
+// and money.yaml. lookup gives environment
 // variables for ${NAME} and ${NAME:-default} in values. The error joins a *Fault for every fault of every file.
 func Load(fsys fs.FS, lookup func(string) (string, bool)) (*Topology, error) {
 	return load(&loader{fsys: fsys, lookup: lookup, lines: map[string]int{}})
@@ -72,9 +73,11 @@ func load(l *loader) (*Topology, error) {
 		l.file(name, &in)
 		t.Integrations = append(t.Integrations, in)
 	}
+	l.operations(t)
 	t.Environment, t.Prefix, t.Partitions = cluster.Environment, cluster.Prefix, cluster.Partitions
 	setDefaults(t)
 	l.validate(t, cluster)
+	l.validateOperations(t)
 	if len(l.faults) > 0 {
 		return nil, errors.Join(l.faults...)
 	}
@@ -97,6 +100,7 @@ func (t *Topology) Scale(f float64) {
 		s := &t.Sources[i]
 		scale(&s.Every)
 		scale(&s.Overlap)
+		scale(&s.SilentAfter)
 	}
 	for i := range t.Integrations {
 		in := &t.Integrations[i]
@@ -117,6 +121,11 @@ func (t *Topology) Scale(f float64) {
 		}
 		in.Facts.scale(scale)
 	}
+	for _, op := range t.Operations {
+		scaleAll(op.Done, f)
+		scaleAll(op.Seen, f)
+	}
+	scale(&t.Money.AgreeWithin)
 	for k, o := range t.Ownership {
 		scale(&o.AgreeWithin)
 		t.Ownership[k] = o

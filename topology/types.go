@@ -36,6 +36,8 @@ type Topology struct {
 	Sources      []Source      // sorted by name
 	Integrations []Integration // sorted by name
 	Ownership    map[schemas.Field]Owner
+	Operations   []Operation // sorted by name
+	Money        Money
 	TimeScale    float64 // every duration of the files was multiplied by this; 1 outside demos and drills
 }
 
@@ -88,6 +90,9 @@ type Source struct {
 	Spool bool `yaml:"spool"`
 	// Every is how often a folder is looked at or an API asked. Default 1m.
 	Every Duration `yaml:"every"`
+	// SilentAfter is how long nothing may come from its system, whatever source brings it, before the team is told. Default
+	// learned from two weeks.
+	SilentAfter Duration `yaml:"silent_after"`
 	// Overlap is how far before its last cursor a poll asks again. Default 5m.
 	Overlap Duration `yaml:"overlap"`
 	// URL is the API that a poll asks: it must answer {"orders":[...]} for ?updated_at_min=RFC3339&order=updated_at+asc&limit=N.

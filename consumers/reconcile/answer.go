@@ -12,7 +12,7 @@ import (
 // Order is the answer as of now.
 func (f *Fold) Order(now time.Time) *Order {
 	line := f.timeline()
-	o := &Order{Topic: f.topic, Key: f.key, AsOf: now.UTC(), State: StateComplete, Duplicates: f.Copies(), Pages: []string{}, Events: []Event{}, Integrations: []Integration{}}
+	o := &Order{Topic: f.topic, Key: f.key, AsOf: now.UTC(), State: StateComplete, Duplicates: f.Copies(), Pages: []string{}, Events: []Event{}, Integrations: []Integration{}, Operations: []Operation{}}
 	facts := map[string]schemas.EventID{} // business id to the first event
 	for _, ev := range line {
 		e := ev.Event
@@ -28,6 +28,8 @@ func (f *Fold) Order(now time.Time) *Order {
 	for _, name := range f.concerned() {
 		o.Integrations = append(o.Integrations, f.integration(name, line, now))
 	}
+	o.Money = f.money(now)
+	o.Operations = append(o.Operations, f.operations(o, line, now)...)
 	o.Fields = f.said()
 	o.Disagreements = f.Disagreements(now)
 	o.judge()

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -64,6 +65,7 @@ const (
 	flag    // boolean; 0 and 1 in SQLite
 	instant // timestamptz; in SQLite a text in UTC that sorts: 2026-11-25T22:30:08.000000Z
 	bytes
+	amount // an exact decimal: numeric; a text in SQLite, which has none
 )
 
 // timeForm is how SQLite keeps a time.
@@ -71,9 +73,9 @@ const timeForm = "2006-01-02T15:04:05.000000Z"
 
 func (d *database) typeOf(k kind) string {
 	if d.postgres {
-		return [...]string{"text", "bigint", "boolean", "timestamptz", "bytea"}[k]
+		return [...]string{"text", "bigint", "boolean", "timestamptz", "bytea", "numeric"}[k]
 	}
-	return [...]string{"TEXT", "INTEGER", "INTEGER", "TEXT", "BLOB"}[k]
+	return [...]string{"TEXT", "INTEGER", "INTEGER", "TEXT", "BLOB", "TEXT"}[k]
 }
 
 // column is one column of a table; null tells that it may be empty.
@@ -156,6 +158,8 @@ func (d *database) bind(stmt string) string {
 	return b.String()
 }
 
+func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
 // arg is a value as the database takes it.
 func (d *database) arg(v any) any {
 	switch v := v.(type) {
@@ -168,6 +172,11 @@ func (d *database) arg(v any) any {
 			return nil
 		}
 		return d.arg(*v)
+	case *int64:
+		if v == nil {
+			return nil
+		}
+		return *v
 	case bool:
 		if !d.postgres {
 			if v {
@@ -272,7 +281,7 @@ func (d *database) unnest(ctx context.Context, tx *sql.Tx, t *table, stmt string
 // arrayOf is one column of rows in the type that the driver knows an array of.
 func arrayOf(k kind, rows [][]any, i int) any {
 	switch k {
-	case text:
+	case text, amount:
 		return arrayFrom[string](rows, i)
 	case number:
 		return arrayFrom[int64](rows, i)

@@ -10,7 +10,7 @@ import (
 // Rows is every row of the answer tables and the counts, as text, sorted.
 func (v *View) Rows(ctx context.Context) ([]string, error) {
 	var out []string
-	for _, t := range append([]*table{countsTable}, answers...) {
+	for _, t := range append([]*table{countsTable, arrivalsTable}, answers...) {
 		var names []string
 		for _, c := range t.columns {
 			names = append(names, c.name)

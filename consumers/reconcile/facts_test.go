@@ -78,8 +78,8 @@ func held(topo *topology.Topology, known int, events ...*schemas.Event) reconcil
 	return h
 }
 
-// told is an answer in a line per fact and refusal.
-func told(f *reconcile.Facts) []string {
+// factLines is an answer in a line per fact and refusal.
+func factLines(f *reconcile.Facts) []string {
 	var out []string
 	for _, x := range f.Facts {
 		line := strings.TrimRight(fmt.Sprintf("%s %s %s", x.Field, x.Object, x.SKU), " ")
@@ -162,7 +162,7 @@ func TestFacts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(tt.want, told(f)); d != "" {
+			if d := cmp.Diff(tt.want, factLines(f)); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})
@@ -240,7 +240,7 @@ func TestFactsPolicy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(tt.want, told(f)); d != "" {
+			if d := cmp.Diff(tt.want, factLines(f)); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})

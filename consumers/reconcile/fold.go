@@ -8,6 +8,7 @@ import (
 	"time"
 	"unique"
 
+	"github.com/binaryandbeyond/seam/consumers/reconcile/money"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -63,6 +64,7 @@ type fact struct {
 	at   Position
 	said []word
 	refs []ref
+	paid []money.Movement // what it tells of money
 }
 
 // ref is another name under which a key is looked for: kind is customer, email (a hash), number, payment or sku.
@@ -114,7 +116,7 @@ func newFold(topo *topology.Topology, acts acting, topic, key string) *Fold {
 
 // Event adds an event that stands at a position; false when it is a copy of one that is known. Of copies the first counts.
 func (f *Fold) Event(ev *schemas.Event, at Position) (first bool) {
-	return f.add(&fact{at: at, said: wordsOf(ev), refs: refsOf(ev), Event: Event{ID: ev.ID, Type: ev.Type, System: ev.System, Source: ev.Source, Time: ev.Time, IngestedAt: ev.IngestedAt,
+	return f.add(&fact{at: at, said: wordsOf(ev), refs: refsOf(ev), paid: money.Of(ev), Event: Event{ID: ev.ID, Type: ev.Type, System: ev.System, Source: ev.Source, Time: ev.Time, IngestedAt: ev.IngestedAt,
 		SourceVersion: ev.SourceVersion, BusinessID: ev.BusinessID, Copies: 1, Partition: at.Partition, Offset: at.Offset}})
 }
 

@@ -40,9 +40,20 @@ inventory.available: {owner: warehouse, copies: [shop], agree_within: 15m, page:
 	}
 }
 
-func load(t testing.TB, prefix string) *topology.Topology {
+func load(t testing.TB, prefix string) *topology.Topology { return loadFiles(t, files(prefix)) }
+
+// loadWith is the topology with further files.
+func loadWith(t testing.TB, more map[string]string) *topology.Topology {
+	fsys := files("")
+	for name, text := range more {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return loadFiles(t, fsys)
+}
+
+func loadFiles(t testing.TB, fsys fstest.MapFS) *topology.Topology {
 	t.Helper()
-	topo, err := topology.Load(files(prefix), func(string) (string, bool) { return "", false })
+	topo, err := topology.Load(fsys, func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,9 +17,10 @@ import (
 
 // intake is what one transaction takes in.
 type intake struct {
-	next    map[place]int64
-	touched map[subject]*entry
-	counts  map[[2]string]int64 // what and of which: see Summary
+	next     map[place]int64
+	touched  map[subject]*entry
+	counts   map[[2]string]int64 // what and of which: see Summary
+	arrivals map[arrivalKey]arrival
 }
 
 // The counts of a Summary.
@@ -52,6 +53,7 @@ func (b *intake) take(d *decoded) {
 		b.counts[[2]string{countOutcomes, d.outcome.Integration + "/" + string(d.outcome.Kind)}]++
 	case d.fold(f):
 		b.counts[[2]string{countEvents, ""}]++
+		b.arrived(d.event)
 	default:
 		b.counts[[2]string{countDuplicates, ""}]++
 	}
@@ -120,7 +122,7 @@ func (v *View) readSome(ctx context.Context, tx *sql.Tx, b *intake, topic string
 			return 0, err
 		}
 		if rules == v.rules {
-			e.rows = rowsOf(e.fold.Order(judged.Time), e.fold.allRefs())
+			e.rows = rowsOf(e.fold.Order(judged.Time), e.fold.allRefs(), v.topo.Money.Location())
 		} else {
 			e.rows = nil // other rows may stand there
 		}
@@ -149,7 +151,7 @@ func (v *View) write(ctx context.Context, tx *sql.Tx, b *intake) error {
 	gone, came := map[*table][][]any{}, map[*table][][]any{}
 	for s, e := range b.touched {
 		o := e.fold.Order(judged)
-		rows := rowsOf(o, e.fold.allRefs())
+		rows := rowsOf(o, e.fold.allRefs(), v.topo.Money.Location())
 		facts, err := e.fold.pack()
 		if err != nil {
 			return fmt.Errorf("facts of %s %s: %w", s.topic, s.key, err)
@@ -183,6 +185,9 @@ func (v *View) write(ctx context.Context, tx *sql.Tx, b *intake) error {
 		if err := v.db.upsert(ctx, tx, t, "", came[t]); err != nil {
 			return err
 		}
+	}
+	if err := v.writeArrivals(ctx, tx, b); err != nil {
+		return err
 	}
 	var counts, offsets [][]any
 	for name, n := range b.counts {
@@ -282,7 +287,9 @@ func fingerprint(t *topology.Topology) string {
 	b, err := json.Marshal(struct {
 		Integrations []integration
 		Ownership    map[schemas.Field]topology.Owner
-	}{list, t.Ownership})
+		Operations   []topology.Operation
+		Money        topology.Money
+	}{list, t.Ownership, t.Operations, t.Money})
 	if err != nil {
 		panic(err) // texts and numbers
 	}

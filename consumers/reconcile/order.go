@@ -37,16 +37,18 @@ type Order struct {
 	Topic   string    `json:"topic"` // event topic without prefix: orders, customers, inventory
 	Key     string    `json:"key"`   // record key: order ID, customer ID, location/item
 	AsOf    time.Time `json:"as_of"` // our clock when the states below were judged
-	State   State     `json:"state"` // the worst of Integrations; complete where none is concerned
+	State   State     `json:"state"` // the worst of Integrations and Operations; complete where none is concerned
 	Verdict string    `json:"verdict"`
 	// Since is when it came into State: of complete the last outcome, of pending the oldest open event, of late and missing
 	// the time that was missed, of parked and unknown the parking.
 	Since *time.Time `json:"since,omitempty"`
 	// Until is the next time limit of a pending order; nil otherwise.
 	Until         *time.Time     `json:"until,omitempty"`
-	Pages         []string       `json:"pages"` // teams to ask about late, missing, parked, unknown and overdue disagreements, sorted
+	Pages         []string       `json:"pages"` // teams to ask about late, missing, parked, unknown and overdue disagreements and sums, sorted
 	Events        []Event        `json:"events"`
 	Integrations  []Integration  `json:"integrations"` // those concerned, sorted by name
+	Operations    []Operation    `json:"operations"`   // those that began, sorted by name
+	Money         *Money         `json:"money,omitempty"`
 	Fields        []Field        `json:"fields"`
 	Disagreements []Disagreement `json:"disagreements"` // open ones first, then by Since
 	Duplicates    int            `json:"duplicates"`    // copies of events that came again under the same id

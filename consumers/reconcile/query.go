@@ -76,6 +76,17 @@ func (v *View) Orders(ctx context.Context, limit int, states ...State) (list []L
 	return list, all, err
 }
 
+// Paged lists the orders that somebody is asked about: late, missing, parked or unknown anywhere, or overdue in a field or a
+// sum; limit of them at most. all is how many there are.
+func (v *View) Paged(ctx context.Context, limit int) (list []Listed, all int, err error) {
+	const where = "WHERE o.topic = ? AND o.pages <> '[]'"
+	if err := v.db.QueryRowContext(ctx, v.db.bind("SELECT count(*) FROM orders o "+where), schemas.TopicOrders).Scan(&all); err != nil {
+		return nil, 0, fmt.Errorf("count orders: %w", err)
+	}
+	list, err = v.list(ctx, listed+where+" ORDER BY o.since, o.key LIMIT ?", schemas.TopicOrders, limit)
+	return list, all, err
+}
+
 // Names is by what Find finds: customer (an id), email (an address, or its EmailHash), number (what the customer reads) and
 // payment (the PSP's reference, or the shop's id of the payment).
 var Names = []string{"customer", "email", "number", "payment"}

@@ -7,7 +7,9 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/klauspost/compress/s2"
+	"github.com/shopspring/decimal"
 
+	"github.com/binaryandbeyond/seam/consumers/reconcile/money"
 	"github.com/binaryandbeyond/seam/schemas"
 )
 
@@ -31,6 +33,7 @@ type (
 		Offset                    int64
 		Said                      []storedWord
 		Refs                      []storedRef
+		Paid                      []storedMovement
 	}
 	storedWord struct {
 		_                    struct{} `cbor:",toarray"`
@@ -40,6 +43,14 @@ type (
 	storedRef struct {
 		_           struct{} `cbor:",toarray"`
 		Kind, Value string
+	}
+	// Of a movement, what its event tells is not stored again: system, version, event id, when it was seen and said.
+	storedMovement struct {
+		_                            struct{} `cbor:",toarray"`
+		Kind, Object, Whole, Payment string
+		Reference, Amount, Currency  string
+		Withdrawn                    bool
+		At, SaidAt                   int64
 	}
 	storedAnswer struct {
 		_                  struct{} `cbor:",toarray"`
@@ -99,11 +110,17 @@ func (f *Fold) unpack(b []byte) error {
 		return fmt.Errorf("stored facts of %s %s: %w", f.topic, f.key, err)
 	}
 	for i := range s.Events {
-		ev := s.Events[i].fact()
+		ev, err := s.Events[i].fact()
+		if err != nil {
+			return fmt.Errorf("stored facts of %s %s: %w", f.topic, f.key, err)
+		}
 		f.events[ev.ID] = ev
 	}
 	for i := range s.Gone {
-		g := s.Gone[i].fact()
+		g, err := s.Gone[i].fact()
+		if err != nil {
+			return fmt.Errorf("stored facts of %s %s: %w", f.topic, f.key, err)
+		}
 		f.gone[g.ID] = g
 	}
 	for _, sa := range s.Answers {
@@ -128,10 +145,14 @@ func storeFact(f *fact) storedFact {
 	for _, r := range f.refs {
 		s.Refs = append(s.Refs, storedRef{Kind: r.kind, Value: r.value})
 	}
+	for _, m := range f.paid {
+		s.Paid = append(s.Paid, storedMovement{Kind: string(m.Kind), Object: m.Object, Whole: m.Whole, Payment: m.Payment, Reference: m.Reference, Amount: m.Amount.String(), Currency: m.Currency,
+			Withdrawn: m.Withdrawn, At: micros(m.At), SaidAt: micros(m.SaidAt)})
+	}
 	return s
 }
 
-func (s *storedFact) fact() *fact {
+func (s *storedFact) fact() (*fact, error) {
 	f := &fact{at: Position{s.Partition, s.Offset}, Event: Event{ID: schemas.EventID(s.ID), Type: schemas.EventType(s.Type), System: schemas.System(s.System), Source: s.Source, Time: fromMicros(s.Time),
 		IngestedAt: fromMicros(s.IngestedAt), SourceVersion: s.SourceVersion, BusinessID: s.BusinessID, Copies: s.Copies, Undecodable: s.Undecodable, Partition: s.Partition, Offset: s.Offset}}
 	for _, sw := range s.Said {
@@ -142,7 +163,15 @@ func (s *storedFact) fact() *fact {
 	for _, r := range s.Refs {
 		f.refs = append(f.refs, ref{r.Kind, r.Value})
 	}
-	return f
+	for _, m := range s.Paid {
+		amount, err := decimal.NewFromString(m.Amount)
+		if err != nil {
+			return nil, fmt.Errorf("amount of %s: %w", m.Object, err)
+		}
+		f.paid = append(f.paid, money.Movement{Kind: money.Kind(m.Kind), System: f.System, Object: m.Object, Whole: m.Whole, Payment: m.Payment, Reference: m.Reference, Amount: amount, Currency: m.Currency,
+			Withdrawn: m.Withdrawn, At: fromMicros(m.At), SaidAt: fromMicros(m.SaidAt), EventID: f.ID, Version: f.SourceVersion, SeenAt: f.IngestedAt})
+	}
+	return f, nil
 }
 
 func storeOutcome(o *outcome) storedOutcome {

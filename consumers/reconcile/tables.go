@@ -2,11 +2,14 @@ package reconcile
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/shopspring/decimal"
 
 	"github.com/binaryandbeyond/seam/schemas"
 )
@@ -18,10 +21,12 @@ const layout = "1"
 var (
 	foldsTable = &table{"folds", 2, []column{{"topic", text, false}, {"key", text, false}, {"facts", bytes, false}, {"judged_at", instant, false}, {"due", instant, true}, {"rules", text, false}},
 		[]string{"due", "rules"}}
-	offsetsTable       = &table{"offsets", 2, []column{{"topic", text, false}, {"partition", number, false}, {"next", number, false}, {"topic_id", text, false}}, nil}
-	countsTable        = &table{"counts", 2, []column{{"what", text, false}, {"name", text, false}, {"n", number, false}}, nil}
-	metaTable          = &table{"meta", 1, []column{{"name", text, false}, {"value", text, false}}, nil}
-	leaderTable        = &table{"reconciler", 1, []column{{"id", number, false}, {"instance", text, false}, {"until", instant, false}, {"caught_up_at", instant, true}}, nil}
+	offsetsTable  = &table{"offsets", 2, []column{{"topic", text, false}, {"partition", number, false}, {"next", number, false}, {"topic_id", text, false}}, nil}
+	countsTable   = &table{"counts", 2, []column{{"what", text, false}, {"name", text, false}, {"n", number, false}}, nil}
+	metaTable     = &table{"meta", 1, []column{{"name", text, false}, {"value", text, false}}, nil}
+	leaderTable   = &table{"reconciler", 1, []column{{"id", number, false}, {"instance", text, false}, {"until", instant, false}, {"caught_up_at", instant, true}}, nil}
+	arrivalsTable = &table{"arrivals", 3, []column{{"system", text, false}, {"source", text, false}, {"hour", instant, false}, {"events", number, false}, {"last_at", instant, false}, {"ahead_ms", number, false},
+		{"behind_ms", number, false}}, nil}
 	subscriptionsTable = &table{"subscriptions", 2, []column{{"integration", text, false}, {"event_type", text, false}, {"since", instant, true}}, nil}
 
 	ordersTable = &table{"orders", 2, []column{{"topic", text, false}, {"key", text, false}, {"state", text, false}, {"since", instant, true}, {"until", instant, true}, {"verdict", text, false},
@@ -34,11 +39,17 @@ var (
 		{"owner", text, false}, {"owner_value", text, false}, {"value", text, false}, {"deadline", instant, false}, {"closed", instant, true}, {"overdue", flag, false}, {"page", text, false}}, []string{"closed, since"}}
 	observationsTable = &table{"observations", 5, []column{{"topic", text, false}, {"key", text, false}, {"field", text, false}, {"object", text, false}, {"system", text, false},
 		{"owner", text, false}, {"value", text, false}, {"source_version", text, false}, {"time", instant, true}, {"seen_at", instant, true}, {"event_id", text, false}}, nil}
+	operationsTable = &table{"operations", 3, []column{{"topic", text, false}, {"key", text, false}, {"operation", text, false}, {"state", text, false}, {"begun", instant, false}, {"since", instant, true},
+		{"until", instant, true}, {"void", text, false}, {"lacks", text, false}, {"page", text, false}}, []string{"operation, state, since"}}
+	movementsTable = &table{"movements", 6, []column{{"topic", text, false}, {"key", text, false}, {"kind", text, false}, {"system", text, false}, {"object", text, false}, {"currency", text, false},
+		{"amount", amount, false}, {"amount_e4", number, true}, {"day", text, false}, {"at", instant, false}, {"reference", text, false}, {"event_id", text, false}}, []string{"day, currency, kind, system"}}
+	differencesTable = &table{"money_differences", 4, []column{{"topic", text, false}, {"key", text, false}, {"comparison", text, false}, {"currency", text, false}, {"amount_a", amount, false}, {"amount_b", amount, false},
+		{"difference", amount, false}, {"silent", text, false}, {"since", instant, false}, {"deadline", instant, false}, {"overdue", flag, false}, {"page", text, false}}, []string{"overdue, page"}}
 	lookupsTable = &table{"lookups", 4, []column{{"kind", text, false}, {"value", text, false}, {"topic", text, false}, {"key", text, false}}, nil}
 
 	// answers are the tables that follow from folds.
-	answers = []*table{ordersTable, integrationsTable, parkedTable, disagreementsTable, observationsTable, lookupsTable}
-	tables  = append([]*table{foldsTable, offsetsTable, countsTable, metaTable, leaderTable, subscriptionsTable}, answers...)
+	answers = []*table{ordersTable, integrationsTable, parkedTable, operationsTable, movementsTable, differencesTable, disagreementsTable, observationsTable, lookupsTable}
+	tables  = append([]*table{foldsTable, offsetsTable, countsTable, metaTable, leaderTable, subscriptionsTable, arrivalsTable}, answers...)
 )
 
 // record is a row of an answer table.
@@ -72,6 +83,10 @@ func equalCells(a, b any) bool {
 	if isA && isB {
 		return ta.Equal(tb)
 	}
+	if na, ok := a.(*int64); ok {
+		nb, ok := b.(*int64)
+		return ok && (na == nil) == (nb == nil) && (na == nil || *na == *nb)
+	}
 	return a == b
 }
 
@@ -90,7 +105,7 @@ func timeCell(v any) (time.Time, bool) {
 }
 
 // rowsOf is what the answer tables say of an order.
-func rowsOf(o *Order, refs []ref) map[string]record {
+func rowsOf(o *Order, refs []ref, zone *time.Location) map[string]record {
 	out := map[string]record{}
 	topic, key := sqlText(o.Topic), sqlText(o.Key)
 	put := func(t *table, values ...any) {
@@ -111,6 +126,17 @@ func rowsOf(o *Order, refs []ref) map[string]record {
 			if a.Kind == schemas.Parked {
 				put(parkedTable, in.Name, string(a.EventID), string(a.EventType), string(a.Reason), a.Detail, a.Since, a.Until)
 			}
+		}
+	}
+	for _, op := range o.Operations {
+		put(operationsTable, op.Name, string(op.State), op.Begun, op.Since, op.Until, op.Void, op.lacks(&Order{}), op.Page)
+	}
+	if o.Money != nil {
+		for _, m := range o.Money.Movements {
+			put(movementsTable, string(m.Kind), string(m.System), m.Object, m.Currency, m.Amount.String(), tenThousandths(m.Amount), m.At.In(zone).Format(time.DateOnly), m.At, m.Reference, string(m.EventID))
+		}
+		for _, d := range o.Money.Differences {
+			put(differencesTable, d.Name, d.Currency, d.AmountA.String(), d.AmountB.String(), d.Difference.Difference.String(), string(d.Silent), d.Since, d.Deadline, d.Overdue, d.Page)
 		}
 	}
 	for _, d := range o.Disagreements {
@@ -154,12 +180,34 @@ func (o *Order) due() *time.Time {
 			out = earlier(out, in.Answers[i].Until)
 		}
 	}
+	for _, op := range o.Operations {
+		for i := range op.Steps {
+			out = earlier(out, op.Steps[i].Until)
+		}
+	}
+	if o.Money != nil {
+		for i := range o.Money.Differences {
+			if d := &o.Money.Differences[i]; !d.Overdue {
+				out = earlier(out, &d.Deadline)
+			}
+		}
+	}
 	for i := range o.Disagreements {
 		if d := &o.Disagreements[i]; d.Closed == nil && !d.Overdue {
 			out = earlier(out, &d.Deadline)
 		}
 	}
 	return out
+}
+
+// tenThousandths is an amount as a whole number, which databases add without rounding; nil where it does not fit.
+func tenThousandths(amount decimal.Decimal) *int64 {
+	n := amount.Shift(4)
+	if !n.IsInteger() || n.Abs().GreaterThan(decimal.NewFromInt(math.MaxInt64)) {
+		return nil
+	}
+	v := n.IntPart()
+	return &v
 }
 
 // sqlText is a text that every database takes: what is no UTF-8, and NUL, is written as Go writes it in quotes.

@@ -12,7 +12,7 @@ func (o *Order) judge() {
 	byState := map[State][]string{}
 	for _, in := range o.Integrations {
 		byState[in.State] = append(byState[in.State], in.Name)
-		o.worse(in)
+		o.worse(in.State, in.Since, in.Until)
 		if in.Team != "" && in.State.rank() > StatePending.rank() {
 			o.Pages = append(o.Pages, in.Team)
 		}
@@ -27,6 +27,16 @@ func (o *Order) judge() {
 			o.Verdict += fmt.Sprintf(", %s in %s", States[i], strings.Join(names, ", "))
 		}
 	}
+	for _, op := range o.Operations {
+		o.worse(op.State, op.Since, op.Until)
+		if op.State.rank() > StatePending.rank() {
+			o.Pages = append(o.Pages, op.Page)
+			if lacks := op.lacks(o); lacks != "" {
+				o.Verdict += ", " + op.Name + " lacks " + lacks
+			}
+		}
+	}
+	o.judgeMoney()
 	overdue := map[string]bool{}
 	open := []string{}
 	for _, d := range o.Disagreements {
@@ -49,21 +59,56 @@ func (o *Order) judge() {
 	}
 }
 
-// worse takes in one integration, as Integration.worse takes in an answer.
-func (o *Order) worse(in Integration) {
-	more := in.State.rank() - o.State.rank()
+// lacks names what an operation waits for beyond its time, less what the integrations' own states tell already.
+func (op *Operation) lacks(o *Order) string {
+	var out []string
+	for _, n := range op.Steps {
+		if n.State.rank() <= StatePending.rank() {
+			continue
+		}
+		name, _, isCall := strings.Cut(n.What, "/")
+		if in := o.integration(name); isCall && in != nil && in.State.rank() > StatePending.rank() {
+			continue
+		}
+		out = append(out, n.What)
+	}
+	return strings.Join(out, " and ")
+}
+
+// judgeMoney says which sums do not come out even for too long.
+func (o *Order) judgeMoney() {
+	if o.Money == nil {
+		return
+	}
+	var names []string
+	for _, d := range o.Money.Differences {
+		if !d.Overdue {
+			continue
+		}
+		if names = append(names, d.Name); d.Page != "" {
+			o.Pages = append(o.Pages, d.Page)
+		}
+	}
+	if len(names) > 0 {
+		o.Verdict += ", money differs: " + strings.Join(slices.Compact(names), ", ")
+	}
+}
+
+// worse takes in the state of an integration or operation, as Integration.worse takes in an answer.
+func (o *Order) worse(state State, since, until *time.Time) {
+	more := state.rank() - o.State.rank()
 	switch {
-	case in.Since == nil || more < 0:
+	case since == nil || more < 0:
 		return
 	case more > 0 || o.Since == nil:
-		o.State, o.Since, o.Until = in.State, in.Since, in.Until
-	case in.State == StateComplete:
-		o.Since = later(o.Since, in.Since)
+		o.State, o.Since, o.Until = state, since, until
+	case state == StateComplete:
+		o.Since = later(o.Since, since)
 	default:
-		o.Since = earlier(o.Since, in.Since)
+		o.Since = earlier(o.Since, since)
 	}
-	if in.State == StatePending {
-		o.Until = earlier(o.Until, in.Until)
+	if state == StatePending {
+		o.Until = earlier(o.Until, until)
 	}
 }
 
