@@ -39,6 +39,7 @@ order.payment_status: {owner: shop, page: bench}
 order.email: {owner: shop, page: bench}
 order.total: {owner: shop, page: bench}
 order.lines: {owner: shop, page: bench}
+unowned: ["*"]
 `
 
 // ground makes the topics for integrations, given as YAML by their names, and sources likewise.

@@ -30,7 +30,7 @@ func server(t *testing.T, key string) *httptest.Server {
 	topo, err := topology.Load(fstest.MapFS{
 		"topics.yaml":    {Data: []byte("partitions: 1\n")},
 		"teams.yaml":     {Data: []byte("ops: {pager: p}\n")},
-		"ownership.yaml": {Data: []byte("order.total: {owner: shop, copies: [erp], agree_within: 15m, page: ops}\norder.email: {owner: shop, page: ops}\n")},
+		"ownership.yaml": {Data: []byte("order.total: {owner: shop, copies: [erp], agree_within: 15m, page: ops}\norder.email: {owner: shop, page: ops}\nunowned: [\"*\"]\n")},
 		"integrations/down.yaml": {Data: []byte("name: down\nteam: ops\noperation: do\ncomplete_within: 30m\nstale_after: 1h\nidempotency: {upsert: true}\n" +
 			"deliver:\n  - on: [order.created]\n    http: {method: PUT, url: \"http://127.0.0.1:1/{order.id}\"}\n    body: {reference: order.id}\nfacts: {fields: [order.total], max_staleness: 2d}\n")},
 	}, func(string) (string, bool) { return "", false })

@@ -93,6 +93,7 @@ func (e *engine) unreserve(it *item) {
 func (e *engine) call(ln *lane, it *item, d rules.Decision) {
 	now := e.Now()
 	e.gate.pace.called(it.tries > 0)
+	it.sent, it.forced = d.Fields, d.Forced
 	e.unreserve(it)
 	e.started++
 	it.tries++

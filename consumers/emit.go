@@ -18,8 +18,8 @@ func (e *engine) delivered(ln *lane, it *item, kind schemas.Kind, res deliver.Re
 	now := e.Now()
 	e.lastSuccess = &now
 	route := rules.RouteOf(e.in, it.noted, it.ev)
-	done := schemas.Operation{Name: it.op, State: schemas.OpDone, EventID: it.env.ID, Key: it.key, Version: it.ev.SourceVersion, Reference: res.Reference, At: now}
-	if op := rules.OperationOf(it.noted, it.op); op != nil {
+	done := schemas.Operation{Name: it.op, State: schemas.OpDone, EventID: it.env.ID, Key: it.key, Version: it.ev.SourceVersion, System: it.ev.System, Reference: res.Reference, At: now}
+	if op := rules.OperationOf(it.noted, it.op); op != nil && (op.System == "" || op.System == done.System) {
 		done.Version = rules.Newer(op.Version, done.Version)
 	}
 	setOperation(it.noted, done, route != nil && route.Once)
@@ -30,6 +30,10 @@ func (e *engine) delivered(ln *lane, it *item, kind schemas.Kind, res deliver.Re
 		}
 		undone.State = schemas.OpUndone
 		setOperation(it.noted, undone, true)
+		it.noted.Applied = nil // what stood there may be gone
+	}
+	if route != nil {
+		rules.Apply(e.owners, it.noted, route, it.ev, it.sent, it.forced)
 	}
 	e.finishWith(ln, it, rules.Decision{Kind: kind}, res.Reference)
 }
@@ -60,7 +64,7 @@ func (e *engine) finishWith(ln *lane, it *item, d rules.Decision, reference stri
 	o := e.outcome(ln, it, d.Kind, d.Reason, d.Detail)
 	o.Reference = reference
 	if d.Withheld != nil {
-		o.WithheldFields = d.Withheld
+		o.WithheldFields, o.WithheldReasons = d.Withheld, d.Why
 	}
 	e.emit(p, o)
 	if it.parked != nil {
@@ -165,7 +169,7 @@ func parkedRecord(w *schemas.ParkedRecord, prefix string) *kgo.Record {
 // outcome is the head's outcome.
 func (e *engine) outcome(ln *lane, it *item, kind schemas.Kind, reason schemas.Reason, detail string) *schemas.Outcome {
 	o := &schemas.Outcome{Integration: e.in.Name, EventID: poisonID(it), EventType: it.env.Type, OrderID: ln.key, Kind: kind, Reason: reason, Detail: detail,
-		Operation: it.op, WithheldFields: it.withheld, IdempotencyKey: it.key, Attempts: slices.Clone(it.attempts), EventTime: it.env.Time, At: e.Now(), Topic: ln.part.name,
+		Operation: it.op, WithheldFields: it.withheld, WithheldReasons: it.why, IdempotencyKey: it.key, Attempts: slices.Clone(it.attempts), EventTime: it.env.Time, At: e.Now(), Topic: ln.part.name,
 		Partition: ln.part.tp.partition, Offset: it.rec.Offset, Instance: e.Instance, TraceParent: it.env.TraceParent}
 	if it.ev != nil {
 		o.IngestedAt = it.ev.IngestedAt

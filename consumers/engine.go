@@ -20,6 +20,7 @@ import (
 type engine struct {
 	Config
 	in     *topology.Integration
+	owners *rules.Owners
 	kinds  deliver.Set
 	names  names
 	cl     *kgo.Client
@@ -134,7 +135,7 @@ type (
 func newEngine(c Config, kinds deliver.Set) *engine {
 	ctx, cancel := context.WithCancel(context.Background())
 	e := &engine{
-		Config: c, in: c.Integration, kinds: kinds, names: newNames(c.Topology, c.Integration), ctx: ctx, cancel: cancel,
+		Config: c, in: c.Integration, owners: rules.NewOwners(c.Topology.Ownership), kinds: kinds, names: newNames(c.Topology, c.Integration), ctx: ctx, cancel: cancel,
 		lease:  &lease{session: c.Session},
 		log:    c.Logger.With("integration", c.Integration.Name),
 		events: make(chan any, 256),
@@ -274,7 +275,7 @@ func (e *engine) receive(rec *kgo.Record) {
 	}
 	ln := p.lane(key)
 	counted := it.env.Type
-	if !rules.SpeaksFor(e.Topology.Ownership, counted, it.env.System) {
+	if !rules.SpeaksFor(e.owners, counted, it.env.System, it.env.Time) {
 		counted = "" // what a non-owner says supersedes nothing
 	}
 	ln.push(it, counted)

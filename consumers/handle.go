@@ -52,7 +52,7 @@ func (e *engine) step(ln *lane) {
 		}
 		e.recall(ln, it)
 		d := e.decide(ln, it)
-		it.withheld = d.Withheld
+		it.withheld, it.why = d.Withheld, d.Why
 		switch d.Action {
 		case rules.Finish:
 			e.finish(ln, it, d)
@@ -74,7 +74,7 @@ func (e *engine) recall(ln *lane, it *item) {
 	}
 	c := *ln.part.store.Entry(ln.key)
 	if it.noted = &c; it.parked == nil { // a parked one was noted when it was parked, and others have spoken since
-		it.noted = rules.Note(e.Topology.Ownership, &c, it.ev)
+		it.noted = rules.Note(e.owners, &c, it.ev)
 	}
 	route := rules.RouteOf(e.in, it.noted, it.ev)
 	if route == nil || it.recalled {
@@ -97,7 +97,7 @@ func (e *engine) decide(ln *lane, it *item) rules.Decision {
 	if it.decision != nil && it.grown == ln.grown && e.in.ExpiresAfter == 0 {
 		return *it.decision
 	}
-	d := rules.Decide(e.in, e.Topology.Ownership, e.facts(ln, it))
+	d := rules.Decide(e.in, e.owners, e.facts(ln, it))
 	if it.decision = nil; d.Action == rules.Call {
 		it.decision, it.grown = &d, ln.grown
 	}
@@ -203,13 +203,14 @@ func (e *engine) pop(ln *lane) {
 	}
 }
 
-// recheck puts parked events that may go on now to the front of their lane: what they needed came, they became pointless,
-// or the one they stood behind is gone. It is called whenever the order learned something.
+// recheck puts parked events that may go on now to the front of their lane: what they needed came, systems that differed
+// agree, they became pointless, or the one they stood behind is gone. It is called whenever the order learned something.
 func (e *engine) recheck(ln *lane) {
 	store, ready, blocked := ln.part.store, []*item(nil), false
 	for _, w := range store.Parked(ln.key) {
 		behind := w.Reason == schemas.ReasonBehind
-		if w.Reason != schemas.ReasonNeeds && !behind {
+		differ := w.Reason == schemas.ReasonConflict
+		if w.Reason != schemas.ReasonNeeds && !differ && !behind {
 			blocked = true
 			continue
 		}
@@ -221,9 +222,11 @@ func (e *engine) recheck(ln *lane) {
 			e.log.Warn("a parked event does not decode", "event_id", w.EventID)
 			continue
 		}
-		d := rules.Decide(e.in, e.Topology.Ownership, rules.Facts{Event: it.ev, Entry: store.Entry(ln.key), Behind: ln.behind(), Now: e.Now()})
+		d := rules.Decide(e.in, e.owners, rules.Facts{Event: it.ev, Entry: store.Entry(ln.key), Behind: ln.behind(), Now: e.Now()})
 		if d.Action != rules.Hold {
 			ready = append(ready, it)
+		} else if differ {
+			blocked = true
 		}
 	}
 	if ready != nil {

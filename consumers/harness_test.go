@@ -125,10 +125,17 @@ order.payment_status: {owner: shop, page: ops}
 payment.amount: {owner: shop, page: ops}
 refund.amount: {owner: shop, page: ops}
 customer.email: {owner: shop, page: ops}
+unowned: ["*"]
 `
 
 // newBench makes the cluster's topics for an integration whose YAML follows name, team and objectives.
 func newBench(t *testing.T, integration string, opts ...topologytest.Option) *bench {
+	t.Helper()
+	return newOwnedBench(t, ownership, integration, opts...)
+}
+
+// newOwnedBench is newBench with an ownership.yaml of the test's own.
+func newOwnedBench(t *testing.T, ownership, integration string, opts ...topologytest.Option) *bench {
 	t.Helper()
 	b := &bench{T: t, kafka: topologytest.Cluster(t, opts...), down: newDownstream(t), news: make(chan struct{}, 1)}
 	fsys := fstest.MapFS{

@@ -73,6 +73,9 @@ type item struct {
 	settled  time.Time     // from then on a probe finds the effect of the call it asks about, if there is one
 	op       string
 	withheld []string
+	why      []schemas.Reason // one for each of withheld
+	sent     schemas.FieldSet // fields of its calls
+	forced   schemas.FieldSet // those of sent that a person wanted there
 
 	released  string // who released it and why, until a call of unknown effect uses that up
 	discarded string // who discarded it and why

@@ -88,6 +88,7 @@ order.status: {owner: shop, page: ops}
 order.total: {owner: shop, page: ops}
 payment.amount: {owner: shop, page: ops}
 fraud.level: {owner: shop, page: ops}
+unowned: ["*"]
 `
 
 // proc is one process with a worker of one integration.

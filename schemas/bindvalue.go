@@ -34,6 +34,15 @@ func (b binder) value(n *node, t reflect.Type) (binding, error) {
 		return b.text(n), nil
 	case n.kind == avroLong && (t.Kind() == reflect.Int64 || t.Kind() == reflect.Int), n.kind == avroInt && t.Kind() == reflect.Int32:
 		return binding{encodeInt, decodeInt}, nil
+	case n.kind == avroBoolean && t.Kind() == reflect.Bool:
+		return binding{
+			func(v reflect.Value) (any, error) { return v.Bool(), nil },
+			func(val any, v reflect.Value) error {
+				yes, ok := val.(bool)
+				v.SetBool(yes)
+				return typed(ok, val, "a boolean")
+			},
+		}, nil
 	case n.kind == avroBytes && t == reflect.TypeFor[[]byte]():
 		return binding{
 			func(v reflect.Value) (any, error) { return v.Bytes(), nil },

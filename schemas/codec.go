@@ -92,6 +92,16 @@ func (s *Serde) DecodeQuarantined(ctx context.Context, b []byte) (*Quarantined, 
 	return decode[Quarantined](ctx, s, "quarantined", b)
 }
 
+// EncodeDisagreement gives the bytes of how a disagreement stands.
+func (s *Serde) EncodeDisagreement(ctx context.Context, subject string, d *Disagreement) ([]byte, error) {
+	return encode(ctx, s, subject, "disagreement", d)
+}
+
+// DecodeDisagreement reads how a disagreement stands; errors as DecodeEvent.
+func (s *Serde) DecodeDisagreement(ctx context.Context, b []byte) (*Disagreement, error) {
+	return decode[Disagreement](ctx, s, "disagreement", b)
+}
+
 // EncodeCommand gives the bytes of a person's decision.
 func (s *Serde) EncodeCommand(ctx context.Context, subject string, c *Command) ([]byte, error) {
 	return encode(ctx, s, subject, "command", c)

@@ -59,6 +59,8 @@ func fill(v reflect.Value, n *int64) {
 		fill(v.Index(1), n)
 	case reflect.Map:
 		v.Set(reflect.ValueOf(map[string]string{"a.b": "x", "c": ""}))
+	case reflect.Bool:
+		v.SetBool(true)
 	case reflect.String:
 		v.SetString("text " + v.Type().Name() + " " + decimal.NewFromInt(*n).String())
 	case reflect.Uint8:

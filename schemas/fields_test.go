@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,8 +18,11 @@ func everyField() *Event {
 		Order: &Order{
 			Status: "open", PaymentStatus: "paid", FulfillmentStatus: "partial", Email: "a@b.example", Note: "ring twice",
 			Total: &Money{decimal.New(1250, -2), "EUR"}, Tax: &Money{decimal.New(200, -2), "EUR"},
-			Lines:           []Line{{ID: "2", Quantity: 1}, {ID: "1", Quantity: 3}},
-			ShippingAddress: &Address{Name: "Ada", City: "Wien", Country: "AT"},
+			Subtotal: &Money{decimal.New(1000, -2), "EUR"}, Shipping: &Money{decimal.New(300, -2), "EUR"}, Discount: &Money{decimal.New(250, -2), "EUR"},
+			PresentmentTotal: &Money{decimal.New(1, 3), "JPY"},
+			Lines:            []Line{{ID: "2", Quantity: 1}, {ID: "1", Quantity: 3}},
+			ShippingAddress:  &Address{Name: "Ada", City: "Wien", Country: "AT"},
+			BillingAddress:   &Address{Name: "Bob"}, Phone: "+43 1",
 		},
 		Payment:     &Payment{Amount: &Money{decimal.New(1250, -2), "EUR"}},
 		Refund:      &Refund{Amount: &Money{decimal.New(5, 0), "JPY"}},
@@ -26,7 +30,7 @@ func everyField() *Event {
 		Fraud:       &Fraud{Level: "low"},
 		Invoice:     &Invoice{Total: &Money{decimal.New(1250, -2), "EUR"}},
 		Enrichment:  &Enrichment{Category: "gift", Summary: "s", Tags: []string{"a", "b"}},
-		Customer:    &Customer{Email: "c@d.example", FirstName: "Ada", LastName: "L", Phone: "1", Segment: "vip"},
+		Customer:    &Customer{Email: "c@d.example", FirstName: "Ada", LastName: "L", Phone: "1", Segment: "vip", Address: &Address{City: "Graz"}},
 		Inventory:   &Inventory{Available: &available},
 	}
 }
@@ -38,7 +42,8 @@ var everyFieldValue = []FieldValue{
 	{"refund.amount", "5 JPY"}, {"fulfillment.status", "in_transit"}, {"fulfillment.tracking_number", "1Z"},
 	{"fraud.level", "low"}, {"invoice.total", "12.50 EUR"}, {"order.enrichment", "gift|s|a,b"},
 	{"customer.email", "c@d.example"}, {"customer.name", "Ada L"}, {"customer.phone", "1"}, {"customer.segment", "vip"},
-	{"inventory.available", "7"},
+	{"inventory.available", "7"}, {"order.subtotal", "10.00 EUR"}, {"order.shipping", "3.00 EUR"}, {"order.discount", "2.50 EUR"},
+	{"order.presentment_total", "1000 JPY"}, {"order.phone", "+43 1"}, {"order.billing_address", "Bob||||||||"}, {"customer.address", "||||Graz||||"},
 }
 
 func TestFieldsOf(t *testing.T) {
@@ -53,7 +58,8 @@ func TestFieldsOf(t *testing.T) {
 	for _, v := range everyFieldValue {
 		names = append(names, v.Field)
 	}
-	if d := cmp.Diff(names, Fields()); d != "" {
+	comparable := slices.DeleteFunc(Fields(), func(f Field) bool { return !f.Comparable() })
+	if d := cmp.Diff(names, comparable); d != "" {
 		t.Errorf("a field has no row here (-here +fields):\n%s", d)
 	}
 }
@@ -66,19 +72,19 @@ func TestWithout(t *testing.T) {
 			t.Parallel()
 			ev := everyField()
 			want := slices.Delete(slices.Clone(everyFieldValue), i, i+1)
-			if d := cmp.Diff(want, FieldsOf(Without(ev, []Field{v.Field}))); d != "" {
+			if d := cmp.Diff(want, FieldsOf(Without(ev, SetOf(v.Field)))); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 			if d := cmp.Diff(everyField(), ev); d != "" {
 				t.Errorf("the event itself changed (-want +got):\n%s", d)
 			}
-			if d := cmp.Diff(&Event{}, Without(&Event{}, []Field{v.Field})); d != "" {
+			if d := cmp.Diff(&Event{}, Without(&Event{}, SetOf(v.Field))); d != "" {
 				t.Errorf("of an event without parts (-want +got):\n%s", d)
 			}
 		})
 	}
 	if d := cmp.Diff(&Event{Order: &Order{}, Payment: &Payment{}, Refund: &Refund{}, Fulfillment: &Fulfillment{}, Fraud: &Fraud{},
-		Invoice: &Invoice{}, Customer: &Customer{}, Inventory: &Inventory{}}, Without(everyField(), Fields())); d != "" {
+		Invoice: &Invoice{}, Customer: &Customer{}, Inventory: &Inventory{}}, Without(everyField(), SetOf(Fields()...))); d != "" {
 		t.Errorf("without all (-want +got):\n%s", d)
 	}
 }
@@ -151,20 +157,138 @@ func TestTopic(t *testing.T) {
 // TestSays holds it to what FieldsOf tells, for events of all shapes.
 func TestSays(t *testing.T) {
 	t.Parallel()
-	seen := map[Field]bool{}
+	var seen FieldSet
 	for seed := range uint64(300) {
 		var ev Event
 		randomizer{rand.New(rand.NewPCG(seed, 3)), false}.fill(reflect.ValueOf(&ev).Elem())
-		var want []Field
+		var want FieldSet
 		for _, v := range FieldsOf(&ev) {
-			want = append(want, v.Field)
-			seen[v.Field] = true
+			want |= SetOf(v.Field)
+			if got, ok := ValueOf(&ev, v.Field); !ok || got != v.Value {
+				t.Fatalf("seed %d: %s is %q %v, and FieldsOf says %q", seed, v.Field, got, ok, v.Value)
+			}
 		}
-		if got := Says(&ev); !slices.Equal(got, want) {
-			t.Fatalf("seed %d: says %v, and FieldsOf %v", seed, got, want)
+		got := Says(&ev)
+		if got&want != want {
+			t.Fatalf("seed %d: says %v, and FieldsOf %v", seed, got.Names(), want.Names())
+		}
+		seen |= got
+		if left := Says(Without(&ev, got)); left != 0 {
+			t.Fatalf("seed %d: says %v of what was taken out", seed, left.Names())
 		}
 	}
-	if len(seen) != len(Fields()) {
-		t.Errorf("only %d of %d fields were ever said", len(seen), len(Fields()))
+	if d := cmp.Diff(SetOf(Fields()...).Names(), seen.Names()); d != "" {
+		t.Errorf("fields that were never said:\n%s", d)
+	}
+}
+
+// TestPlacesAreFrozen: ledgers know fields by their places.
+func TestPlacesAreFrozen(t *testing.T) {
+	t.Parallel()
+	want := strings.Fields(`order.status order.payment_status order.fulfillment_status order.email order.note order.total order.tax order.lines
+		order.shipping_address payment.amount refund.amount fulfillment.status fulfillment.tracking_number fraud.level invoice.total order.enrichment
+		customer.email customer.name customer.phone customer.segment inventory.available order.subtotal order.shipping order.discount
+		order.presentment_total order.phone order.billing_address order.number order.customer_id order.cancel_reason order.created_at order.payments
+		order.refunds order.fulfillments customer.address customer.note customer.status customer.created_at customer.order_count customer.total_spent`)
+	var got []string
+	for _, f := range Fields() {
+		got = append(got, string(f))
+	}
+	if len(got) > 63 || !slices.Equal(got[:min(len(got), len(want))], want) {
+		t.Errorf("places (-want +got): add at the end, up to 63:\n%s", cmp.Diff(want, got))
+	}
+	const status, discount = FieldSet(1), FieldSet(1 << 23)
+	if got := SetOf("order.discount", "order.status", "no.field"); got != status|discount || !slices.Equal(got.Names(), []string{"order.status", "order.discount"}) {
+		t.Errorf("set %b is %v", got, got.Names())
+	}
+	if got := (status | 1<<62).Names(); !slices.Equal(got, []string{"order.status"}) {
+		t.Errorf("a bit of a newer version is read as %v", got)
+	}
+	if got := SetOf("payment.amount", "order.note", "fulfillment.status", "inventory.available").States().Names(); !slices.Equal(got, []string{"order.note", "inventory.available"}) {
+		t.Errorf("states %v", got)
+	}
+}
+
+// TestEveryMemberHasAField: what goes with an event whoever sends it is named here, and nothing else does. A member that is
+// new in the model goes into a field, or into this list.
+func TestEveryMemberHasAField(t *testing.T) {
+	t.Parallel()
+	goes := map[string][]string{
+		"Order": {"ID", "UpdatedAt"}, "Payment": {"ID", "ParentID", "Reference"}, "Refund": {"ID", "PaymentID"}, "Fulfillment": {"ID", "UpdatedAt"},
+		"Fraud": {"ID"}, "Invoice": {"ID", "OrderID", "CustomerID"}, "Enrichment": nil, "Customer": {"ID", "OrderIDs", "UpdatedAt"}, "Inventory": {"ItemID", "SKU", "LocationID", "UpdatedAt"},
+		"Dispute": {"ID", "Kind", "Reason", "Status", "PaymentID", "Amount", "DueBy"}, "Return": {"ID", "Status", "Name", "Quantity", "Lines"},
+	}
+	left := reflect.ValueOf(Without(filled[Event](), SetOf(Fields()...))).Elem()
+	found := map[string][]string{}
+	for i := range left.NumField() {
+		part := left.Field(i)
+		if part.Kind() != reflect.Pointer || part.Type().Elem().Kind() != reflect.Struct {
+			continue
+		}
+		name := left.Type().Field(i).Name
+		if found[name] = nil; part.IsNil() {
+			continue
+		}
+		for j := range part.Elem().NumField() {
+			if !part.Elem().Field(j).IsZero() {
+				found[name] = append(found[name], part.Elem().Type().Field(j).Name)
+			}
+		}
+	}
+	if d := cmp.Diff(goes, found); d != "" {
+		t.Errorf("members that no field holds (-want +got):\n%s", d)
+	}
+	// Each member alone is enough for its field to be said: or else it would be sent by anybody.
+	whole := reflect.ValueOf(filled[Event]()).Elem()
+	for part, free := range goes {
+		full := whole.FieldByName(part).Elem()
+		for j := range full.NumField() {
+			member := full.Type().Field(j).Name
+			ev := &Event{}
+			alone := reflect.New(full.Type())
+			alone.Elem().Field(j).Set(full.Field(j))
+			reflect.ValueOf(ev).Elem().FieldByName(part).Set(alone)
+			if said := Says(ev); (said == 0) != (slices.Contains(free, member)) {
+				t.Errorf("%s.%s alone says %v", part, member, said.Names())
+			}
+		}
+	}
+}
+
+// TestKindsOfFields holds what a tolerance may be given for to the values themselves.
+func TestKindsOfFields(t *testing.T) {
+	t.Parallel()
+	for _, v := range everyFieldValue {
+		amount, currency, _ := strings.Cut(v.Value, " ")
+		_, err := NewMoney(amount, currency)
+		if v.Field.IsMoney() != (err == nil && len(currency) == 3) {
+			t.Errorf("%s is money: %v, and its value %q", v.Field, v.Field.IsMoney(), v.Value)
+		}
+		if v.Field.IsCount() != (v.Field == "inventory.available") {
+			t.Errorf("%s is a count: %v", v.Field, v.Field.IsCount())
+		}
+	}
+}
+
+func TestForm(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		field Field
+		a, b  string
+		same  bool
+	}{
+		{"order.email", " Ada@Example.com", "ada@example.com ", true},
+		{"customer.email", "ada@example.com", "bob@example.com", false},
+		{"customer.phone", "+43 (0)660 12", "+43066012", true},
+		{"order.phone", "+43 1", "+44 1", false},
+		{"customer.name", "Ada  Lovelace", "ada lovelace", true},
+		{"order.billing_address", "A||B", "a||b", true},
+		{"order.note", "ring twice\n", "ring twice", true},
+		{"order.note", "Ring", "ring", false},
+		{"order.status", "Open", "open", false},
+	} {
+		if got := Form(tt.field, tt.a) == Form(tt.field, tt.b); got != tt.same {
+			t.Errorf("%s: %q and %q are the same: %v", tt.field, tt.a, tt.b, got)
+		}
 	}
 }

@@ -43,6 +43,9 @@ const (
 	ReasonStale          Reason = "stale"             // superseded by a newer version
 	ReasonCancelled      Reason = "cancelled"         // superseded by a cancelling event
 	ReasonTooOld         Reason = "too_old"           // expired
+	ReasonNobodys        Reason = "nobodys"           // of a field: ownership.yaml lists it as unowned
+	ReasonOwn            Reason = "own"               // of a field: the downstream owns it
+	ReasonConflict       Reason = "conflict"          // withheld or parked: the systems that share a field differ about it
 	ReasonNeeds          Reason = "needs"             // parked: a prerequisite has not come
 	ReasonBehind         Reason = "behind"            // parked: an earlier event of the order is parked
 	ReasonRetryExhausted Reason = "retry_exhausted"   // parked
@@ -75,19 +78,22 @@ type Outcome struct {
 	Reason         Reason
 	Detail         string
 	Operation      string   // the business step it belonged to; empty when none
-	WithheldFields []string // fields of the event that were not sent, as they are not the speaker's to write
-	IdempotencyKey string   // empty when no call was made
-	Reference      string   // the downstream's own id of what it made, where its answer names one
-	Attempts       []Attempt
-	EventTime      time.Time  // of the event, source clock
-	IngestedAt     time.Time  // of the event, our clock
-	At             time.Time  // of the outcome, our clock
-	Until          *time.Time // of a parked event: when it becomes a person's
-	Topic          string     // where the event was read
-	Partition      int32
-	Offset         int64
-	Instance       string // the process that says so
-	TraceParent    string // W3C context of the event; empty when none
+	WithheldFields []string // fields of the event that were not sent, in the order of Fields
+	// WithheldReasons says why, one for each of WithheldFields: ReasonNotOwner, ReasonNobodys, ReasonOwn, ReasonStale or
+	// ReasonConflict.
+	WithheldReasons []Reason
+	IdempotencyKey  string // empty when no call was made
+	Reference       string // the downstream's own id of what it made, where its answer names one
+	Attempts        []Attempt
+	EventTime       time.Time  // of the event, source clock
+	IngestedAt      time.Time  // of the event, our clock
+	At              time.Time  // of the outcome, our clock
+	Until           *time.Time // of a parked event: when it becomes a person's
+	Topic           string     // where the event was read
+	Partition       int32
+	Offset          int64
+	Instance        string // the process that says so
+	TraceParent     string // W3C context of the event; empty when none
 }
 
 // OperationState is how far an operation of an order has come in one integration.
@@ -107,8 +113,25 @@ type Operation struct {
 	EventID   EventID
 	Key       string // the Idempotency-Key of its calls
 	Version   string // source version last applied
+	System    System // whose version that is; empty in entries of before it was kept
 	Reference string
 	At        time.Time
+}
+
+// Applied is fields that stand in the downstream as one state of one system said them.
+type Applied struct {
+	System  System
+	Version string    // source version of the state; empty when it gave none
+	Time    time.Time // of the state, source clock
+	Fields  FieldSet
+}
+
+// SharedWord is what a system that shares a field said of it last.
+type SharedWord struct {
+	Field   Field
+	System  System
+	Version string // source version
+	Digest  string // of the value's Form: equal for equal values, and no value
 }
 
 // FinishedEvent is an event that needs no more handling.
@@ -131,7 +154,11 @@ type LedgerEntry struct {
 	OrderTotal *Money      // newest total the shop named, to tell a full refund
 	// TotalVersion is the source version that named OrderTotal, so that a state told late does not bring an old total back.
 	TotalVersion string
+	TotalSystem  System            // who named OrderTotal; empty in entries of before it was kept
+	TotalTime    time.Time         // of the event that named OrderTotal, source clock
 	Refunds      map[string]string // refund id to amount text in OrderTotal's currency
+	Applied      []Applied         // whose state each field was delivered of; a field stands in one at most
+	Shared       []SharedWord      // of fields that several systems share, by field and system
 	UpdatedAt    time.Time
 }
 
@@ -158,25 +185,58 @@ type ParkedRecord struct {
 	Released string // who released it and why, while that is under way; empty otherwise
 }
 
-// CommandKind is what a person decided about a parked event.
+// CommandKind is what a person decided, about a parked event or about a disagreement.
 type CommandKind string
 
 // The decisions.
 const (
 	Release CommandKind = "release" // handle it again now
 	Discard CommandKind = "discard" // end it without an effect of ours
+
+	Acknowledge CommandKind = "acknowledge" // somebody is at it: page no more for it
+	Waive       CommandKind = "waive"       // it may be so until a time
 )
 
-// Command is a person's decision: the value of the commands topic, keyed and partitioned as the event it is about.
+// Command is a person's decision: the value of the commands topic, keyed and partitioned as the event or order it is about.
 type Command struct {
 	ID          string
 	Kind        CommandKind
-	Integration string
+	Integration string // empty for a decision about a disagreement
 	Topic       string // event topic, without the prefix
 	Key         string
 	EventID     EventID
 	Who, Why    string
 	At          time.Time
+	Field       Field      // of a disagreement, as are the next two
+	Object      string     // payment, refund, ... that the field is of
+	System      System     // who differs from the owner
+	Until       *time.Time // of a waiver
+}
+
+// Disagreement is how it stands with what two systems differ about: the value of the disagreements topic.
+type Disagreement struct {
+	Topic       string // event topic of the key, without the prefix
+	Key         string
+	Field       Field
+	Object      string // payment, refund, ... that the field is of; empty for the order's own
+	System      System // who says another value than the owner
+	State       string // opened, overdue, acknowledged, waived, closed
+	Page        string // team
+	Paged       bool   // the team is to be paged for this record: the first that is overdue
+	Owner       System
+	OwnerValue  string // masked where it is personal
+	OwnerTime   time.Time
+	OwnerSeenAt time.Time
+	Value       string // masked where it is personal
+	Time        time.Time
+	SeenAt      time.Time
+	Since       time.Time // our clock
+	Deadline    time.Time
+	Closed      *time.Time
+	Flaps       int64
+	Who, Why    string // of who acknowledged or waived it
+	Until       *time.Time
+	At          time.Time // as of when this is so, our clock
 }
 
 // Quarantined is authentic input that could not be normalized, kept whole: the value of the quarantine topic.

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write testdata/"+thisVersion+" anew")
 
 // thisVersion is the folder of the schemas as they are now. Once a version is released its folder is frozen: a change
 // of a schema then goes to the next one.
-const thisVersion = "v1"
+const thisVersion = "v2"
 
 // golden writes or reads one value of each schema; what it reads is given as JSON.
 func golden(s *Serde, t *testing.T) map[string]struct {
@@ -51,6 +51,8 @@ func golden(s *Serde, t *testing.T) map[string]struct {
 			func(b []byte) (any, error) { return s.DecodeWorkerStatus(ctx, b) }},
 		"command": {func() ([]byte, error) { return s.EncodeCommand(ctx, "s", filled[Command]()) },
 			func(b []byte) (any, error) { return s.DecodeCommand(ctx, b) }},
+		"disagreement": {func() ([]byte, error) { return s.EncodeDisagreement(ctx, "s", filled[Disagreement]()) },
+			func(b []byte) (any, error) { return s.DecodeDisagreement(ctx, b) }},
 	}
 }
 

@@ -58,11 +58,13 @@ func LoadForReading(fsys fs.FS, lookup func(string) (string, bool)) (*Topology, 
 }
 
 func load(l *loader) (*Topology, error) {
-	t := &Topology{TimeScale: 1, Teams: map[string]Team{}, Ownership: map[schemas.Field]Owner{}}
+	t := &Topology{TimeScale: 1, Teams: map[string]Team{}}
 	cluster := clusterFile{Partitions: 8, Replicas: -1, Environment: "development"}
 	l.file("topics.yaml", &cluster)
 	l.file("teams.yaml", &t.Teams)
-	l.file("ownership.yaml", &t.Ownership)
+	var owners ownershipFile
+	l.file("ownership.yaml", &owners)
+	t.Ownership = owners.ownership()
 	for _, name := range l.list("sources") {
 		s := Source{Mark: name + ":1"}
 		l.file(name, &s)
@@ -76,7 +78,7 @@ func load(l *loader) (*Topology, error) {
 	l.operations(t)
 	t.Environment, t.Prefix, t.Partitions = cluster.Environment, cluster.Prefix, cluster.Partitions
 	setDefaults(t)
-	l.validate(t, cluster)
+	l.validate(t, cluster, owners.Unowned)
 	l.validateOperations(t)
 	if len(l.faults) > 0 {
 		return nil, errors.Join(l.faults...)
@@ -235,6 +237,9 @@ func topicsOf(t *Topology, c clusterFile) []Topic {
 	out = add(out, TopicQuarantine, t.Partitions, "quarantined", days(TopicQuarantine))
 	out = add(out, TopicReconciliation, t.Partitions, "outcome", days(TopicReconciliation))
 	out = add(out, TopicCommands, t.Partitions, "command", days(TopicCommands))
+	newest := days(TopicDisagreements)
+	newest["cleanup.policy"] = "compact,delete"
+	out = add(out, TopicDisagreements, t.Partitions, "disagreement", newest)
 	out = add(out, TopicStatus, 1, "worker_status", map[string]string{"cleanup.policy": "compact"})
 	for _, in := range t.Integrations {
 		window := strconv.FormatInt(in.DedupWindow.D().Milliseconds(), 10)

@@ -30,8 +30,8 @@ func TestShippedTopologyLoads(t *testing.T) {
 	if strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Errorf("integrations = %v, want %v", got, want)
 	}
-	if n := len(topo.Topics); n != 7+2*9 {
-		t.Errorf("%d topics, want 25", n)
+	if n := len(topo.Topics); n != 8+2*9 {
+		t.Errorf("%d topics, want 26", n)
 	}
 }
 
@@ -42,7 +42,7 @@ func base() fstest.MapFS {
 	return fstest.MapFS{
 		"topics.yaml":    {Data: []byte("partitions: 2\n")},
 		"teams.yaml":     {Data: []byte(teamsFile)},
-		"ownership.yaml": {Data: []byte("order.total: {owner: shop, page: ops}\n")},
+		"ownership.yaml": {Data: []byte("order.total: {owner: shop, page: ops}\nunowned: [\"*\"]\n")},
 		"sources/s.yaml": {Data: []byte("name: s\nsystem: shop\nteam: ops\nplatform: shopify\nsecrets: [x]\n")},
 		"integrations/a.yaml": {Data: []byte(`name: a
 team: ops

@@ -133,15 +133,6 @@ type FileRule struct {
 	Set    map[string]string `yaml:"set"` // as FileFormat.Set, for these rows
 }
 
-// Owner says whose word counts for a field.
-type Owner struct {
-	Owner       schemas.System   `yaml:"owner"`
-	Copies      []schemas.System `yaml:"copies"`
-	Tolerance   string           `yaml:"tolerance"`    // greatest difference of value that is agreement, a decimal; default 0
-	AgreeWithin Duration         `yaml:"agree_within"` // how long two systems may differ before it is a disagreement
-	Page        string           `yaml:"page"`         // team
-}
-
 // Idempotency is how a repeated call is kept harmless; exactly one of the four is declared.
 type Idempotency struct {
 	// Key is the header that carries a stable key; the downstream does a key's work once.
@@ -314,6 +305,7 @@ const (
 	TopicQuarantine     = "quarantine"
 	TopicStatus         = "status"
 	TopicCommands       = "commands"
+	TopicDisagreements  = "disagreements"
 )
 
 // Integration finds one by name; nil when there is none.

@@ -11,20 +11,18 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/binaryandbeyond/seam/schemas"
 )
 
 var nameForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
 
 // validate checks what types cannot: names, references between files, answers that must be there.
-func (l *loader) validate(t *Topology, c clusterFile) {
+func (l *loader) validate(t *Topology, c clusterFile, unowned []schemas.Field) {
 	if t.Partitions < 1 {
 		l.at("topics.yaml", "partitions", "partitions must be at least 1")
 	}
 	for name, d := range c.Retention {
-		if !slices.Contains([]string{schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory, TopicQuarantine, TopicReconciliation, TopicCommands}, name) {
+		if !slices.Contains([]string{schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory, TopicQuarantine, TopicReconciliation, TopicCommands, TopicDisagreements}, name) {
 			l.at("topics.yaml", "retention."+name, "retention of unknown topic %q", name)
 		}
 		if d.D() < time.Hour {
@@ -36,32 +34,13 @@ func (l *loader) validate(t *Topology, c clusterFile) {
 			l.at("teams.yaml", name, "team %s has no pager: name where it is paged", name)
 		}
 	}
-	for field, o := range t.Ownership {
-		l.owner(t, field, o)
-	}
+	l.ownership(t)
+	l.unowned(t, unowned)
 	for i := range t.Sources {
 		l.source(t, &t.Sources[i])
 	}
 	for i := range t.Integrations {
 		l.integration(t, &t.Integrations[i])
-	}
-}
-
-func (l *loader) owner(t *Topology, field schemas.Field, o Owner) {
-	const file = "ownership.yaml"
-	if !slices.Contains(schemas.Fields(), field) {
-		l.at(file, string(field), "unknown field %q: the fields are %s", field, join(schemas.Fields()))
-	}
-	if o.Owner == "" {
-		l.at(file, string(field), "%s has no owner: name the system whose word counts", field)
-	}
-	if _, ok := t.Teams[o.Page]; !ok {
-		l.at(file, string(field), "%s pages team %q, which teams.yaml does not have", field, o.Page)
-	}
-	if o.Tolerance != "" {
-		if _, err := decimal.NewFromString(o.Tolerance); err != nil {
-			l.at(file, string(field), "%s has tolerance %q, which is not a decimal", field, o.Tolerance)
-		}
 	}
 }
 

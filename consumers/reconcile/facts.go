@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 
@@ -39,14 +40,15 @@ type Fact struct {
 	Field schemas.Field `json:"field"`
 	// Object is the payment, refund, fulfillment or invoice that it is of; the customer's id, or the item's location/item;
 	// empty for the order's own.
-	Object string         `json:"object,omitempty"`
-	SKU    string         `json:"sku,omitempty"` // of the order's line, with stock
-	Owner  schemas.System `json:"owner"`
+	Object string `json:"object,omitempty"`
+	SKU    string `json:"sku,omitempty"` // of the order's line, with stock
+	// Owner is whose word counts: of systems that share the field the one whose word it is, after a transfer the later owner.
+	Owner schemas.System `json:"owner"`
 	// Value is what the owner says: money as "12.50 EUR", counts as digits, lists as one text. Masked values are a mask and the
 	// mark of a hash: what they say is not kept. Empty where the owner is silent, or the answer is refused.
 	Value  string `json:"value"`
 	Masked bool   `json:"masked,omitempty"`
-	// Silent is true where the owner has said nothing: what others say is in Others.
+	// Silent is true where no owner has said anything: what others say is in Others.
 	Silent        bool            `json:"silent,omitempty"`
 	SourceVersion string          `json:"source_version,omitempty"`
 	AsOf          time.Time       `json:"as_of,omitzero"`   // source clock
@@ -91,19 +93,18 @@ func (f *Fold) Facts(known time.Time) []Fact {
 }
 
 func (l *fieldLine) fact(known time.Time) Fact {
-	_, masked := personal[l.field]
-	f := Fact{Field: l.field, Object: l.object, Owner: l.owner.Owner, Masked: masked, Agree: AgreeUnknown, Ask: l.owner.Page}
-	own := l.newest[l.owner.Owner]
+	f := Fact{Field: l.field, Object: l.object, Owner: l.ownedBy(), Masked: personal[l.field], Agree: AgreeUnknown, Ask: l.owner.Page}
+	own := l.own
 	if own == nil {
 		f.Silent = true
-		for _, system := range l.others() {
+		for _, system := range slices.Sorted(maps.Keys(l.newest)) {
 			f.Others = append(f.Others, l.newest[system].other(system))
 		}
 		return f
 	}
 	f.Value, f.SourceVersion, f.AsOf, f.SeenAt, f.EventID = own.value.text(), own.ev.SourceVersion, own.ev.Time, own.ev.IngestedAt, own.ev.ID
 	f.AgeSeconds = max(0, int64(known.Sub(f.said())/time.Second))
-	if len(l.others()) > 0 {
+	if len(l.newest) > 1 {
 		f.Agree = AgreeYes
 	}
 	for _, s := range l.spans {

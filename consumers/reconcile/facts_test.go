@@ -169,6 +169,28 @@ func TestFacts(t *testing.T) {
 	}
 }
 
+// TestFactsOfTransferredAndSharedFields names the owner whose word counts.
+func TestFactsOfTransferredAndSharedFields(t *testing.T) {
+	t.Parallel()
+	fsys := files("")
+	own := fsys["ownership.yaml"]
+	own.Data = []byte(strings.NewReplacer("order.total: {owner: shop, copies: [erp],", "order.total: {owner: shop, transfers: [{to: erp, from: 2026-11-23T12:00:20Z}],",
+		"order.payment_status: {owner: shop, copies: [erp],", "order.payment_status: {owner: [shop, admin],").Replace(string(own.Data)))
+	topo, err := topology.Load(fsys, func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := reconcile.FactsOf(topo, held(topo, 60, placed(t, "20.00 EUR"), says(t, "erp", "25.00 EUR", 30), order(t, event("a", schemas.OrderUpdated, "admin", 40), "", "pending")),
+		reconcile.FactsQuery{Fields: []string{"order.total", "order.payment_status"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`order.payment_status: shop "paid" age 60 agree no admin "pending"`, `order.total: erp "25.00 EUR" age 30 agree no shop "20.00 EUR"`, "usable true"}
+	if d := cmp.Diff(want, factLines(f)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 // TestFactsOfAViewThatIsBehind refuses what nobody can know.
 func TestFactsOfAViewThatIsBehind(t *testing.T) {
 	t.Parallel()

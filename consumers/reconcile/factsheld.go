@@ -40,7 +40,7 @@ func FactsOf(topo *topology.Topology, h Held, q FactsQuery) (*Facts, error) {
 		}
 	}
 	for _, field := range r.demanded() {
-		f.Facts = append(f.Facts, silent(topo, h.Order, field, f.Facts)...)
+		f.Facts = append(f.Facts, silent(topo, h, field, f.Facts)...)
 	}
 	f.decide(&r)
 	return f, nil
@@ -68,7 +68,7 @@ func (f *Fold) names(kind string) []string {
 
 // silent is a fact without a value for a field that must be known and that nobody has spoken of; of stock, for each line of
 // whose stock nobody has.
-func silent(topo *topology.Topology, order *Fold, field schemas.Field, have []Fact) []Fact {
+func silent(topo *topology.Topology, h Held, field schemas.Field, have []Fact) []Fact {
 	owner, owned := topo.Ownership[field]
 	if !owned {
 		return nil
@@ -77,30 +77,30 @@ func silent(topo *topology.Topology, order *Fold, field schemas.Field, have []Fa
 	switch kind, _, _ := strings.Cut(string(field), "."); kind {
 	case "inventory":
 		of = nil
-		for _, sku := range order.skus() {
+		for _, sku := range h.Order.skus() {
 			of = append(of, Fact{SKU: sku})
 		}
 	case "customer":
-		of[0].Object = order.customer()
+		of[0].Object = h.Order.customer()
 	}
 	var out []Fact
 	for _, f := range of {
-		if slices.ContainsFunc(have, func(h Fact) bool { return h.Field == field && h.SKU == f.SKU }) {
+		if slices.ContainsFunc(have, func(x Fact) bool { return x.Field == field && x.SKU == f.SKU }) {
 			continue
 		}
-		_, f.Masked = personal[field]
-		f.Field, f.Owner, f.Ask, f.Silent, f.Agree = field, owner.Owner, owner.Page, true, AgreeUnknown
+		f.Field, f.Owner, f.Ask, f.Masked, f.Silent, f.Agree = field, owner.At(h.AskedAt)[0], owner.Page, personal[field], true, AgreeUnknown
 		out = append(out, f)
 	}
 	return out
 }
 
-// owners gives the events of the system whose word counts for a field, the newest first; of all systems where it is silent.
+// owners gives the events of the systems whose word counted for a field at the event's time, the newest first; of all systems
+// where they are silent.
 func (f *Fold) owners(field schemas.Field) []*fact {
-	owner := f.topo.Ownership[field].Owner
+	owner := f.topo.Ownership[field]
 	var own, all []*fact
 	for _, ev := range f.events {
-		if all = append(all, ev); ev.System == owner {
+		if all = append(all, ev); owner.At(ev.Time).Has(ev.System) {
 			own = append(own, ev)
 		}
 	}

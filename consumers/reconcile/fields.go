@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -89,7 +90,7 @@ func refsOf(ev *schemas.Event) []ref {
 // EmailHash is under what an address is found: the SHA-256 of it in lower case without spaces around it, in hex; empty for
 // an empty address.
 func EmailHash(address string) string {
-	if address = email(address); address == "" {
+	if address = schemas.Form("order.email", address); address == "" {
 		return ""
 	}
 	sum := sha256.Sum256([]byte(address))
@@ -102,7 +103,9 @@ type fieldLine struct {
 	object string
 	owner  topology.Owner
 	newest map[schemas.System]*said
-	spans  []span // in the order they opened
+	own    *said     // the word that counts: see claim; nil while no owner has spoken
+	latest time.Time // newest source time of all words: who is named as owner while none has spoken
+	spans  []span    // in the order they opened
 }
 
 // said is a word with its event.
@@ -113,7 +116,7 @@ type said struct {
 
 // span is one disagreement; closed is zero while it is open.
 type span struct {
-	system       schemas.System
+	system, by   schemas.System // who differs, and from whom
 	owner, other value
 	since        time.Time
 	closed       time.Time
@@ -158,29 +161,44 @@ func (l *fieldLine) hear(s *said) {
 		return
 	}
 	l.newest[s.ev.System] = s
-	own := l.newest[l.owner.Owner]
-	if own == nil {
-		return
+	if s.ev.Time.After(l.latest) {
+		l.latest = s.ev.Time
 	}
-	systems := []schemas.System{s.ev.System}
-	if s.ev.System == l.owner.Owner {
-		systems = l.others()
-	}
-	for _, system := range systems {
-		l.compare(system, own, l.newest[system], s.ev.IngestedAt)
+	l.claim(s)
+	switch {
+	case l.own == nil:
+	case l.own == s:
+		for _, system := range slices.Sorted(maps.Keys(l.newest)) {
+			l.compare(system, s, l.newest[system], s.ev.IngestedAt)
+		}
+	default:
+		l.compare(s.ev.System, l.own, s, s.ev.IngestedAt)
 	}
 }
 
-// others is every system but the owner that has spoken, sorted.
-func (l *fieldLine) others() []schemas.System {
-	var out []schemas.System
-	for system := range l.newest {
-		if system != l.owner.Owner {
-			out = append(out, system)
+// claim takes a word as the one that counts, if its system owned the field at the word's own time: a later owner's word
+// counts before an earlier one's, and of systems that share the field the word of the one named first.
+func (l *fieldLine) claim(s *said) {
+	owners, reign := l.owner.At(s.ev.Time), l.owner.Reign(s.ev.Time)
+	rank := slices.Index(owners, s.ev.System)
+	if rank < 0 {
+		return
+	}
+	if l.own != nil {
+		before := l.owner.Reign(l.own.ev.Time)
+		if reign < before || reign == before && rank > slices.Index(owners, l.own.ev.System) {
+			return
 		}
 	}
-	slices.Sort(out)
-	return out
+	l.own = s
+}
+
+// ownedBy is whose word counts.
+func (l *fieldLine) ownedBy() schemas.System {
+	if l.own != nil {
+		return l.own.ev.System
+	}
+	return l.owner.At(l.latest)[0]
 }
 
 // compare holds a system's newest word against the owner's at a time.
@@ -188,14 +206,17 @@ func (l *fieldLine) compare(system schemas.System, own, other *said, at time.Tim
 	i := len(l.spans) - 1
 	for ; i >= 0 && (l.spans[i].system != system || !l.spans[i].closed.IsZero()); i-- {
 	}
-	agree := system == l.owner.Owner || agrees(own.value, other.value, l.owner.Tolerance)
+	agree := system == own.ev.System || agrees(own.value, other.value, l.owner.Tolerance)
 	switch {
 	case agree && i >= 0:
-		l.spans[i].closed, l.spans[i].owner = at, own.value
+		l.spans[i].closed = at
+		if system != own.ev.System { // else it differed from an owner that it follows
+			l.spans[i].by, l.spans[i].owner = own.ev.System, own.value
+		}
 	case !agree && i >= 0:
-		l.spans[i].owner, l.spans[i].other = own.value, other.value
+		l.spans[i].by, l.spans[i].owner, l.spans[i].other = own.ev.System, own.value, other.value
 	case !agree:
-		l.spans = append(l.spans, span{system: system, owner: own.value, other: other.value, since: at})
+		l.spans = append(l.spans, span{system: system, by: own.ev.System, owner: own.value, other: other.value, since: at})
 	}
 }
 
@@ -240,7 +261,7 @@ func agrees(a, b value, tolerance string) bool {
 func (f *Fold) said() []Field {
 	out := []Field{}
 	for _, l := range f.lines() {
-		field := Field{Field: l.field, Object: l.object, Owner: l.owner.Owner}
+		field := Field{Field: l.field, Object: l.object, Owner: l.ownedBy()}
 		for _, s := range l.newest {
 			field.Said = append(field.Said, Said{System: s.ev.System, Value: s.value.text(), SourceVersion: s.ev.SourceVersion, Time: s.ev.Time, SeenAt: s.ev.IngestedAt, EventID: s.ev.ID})
 		}
@@ -255,7 +276,7 @@ func (f *Fold) Disagreements(now time.Time) []Disagreement {
 	out := []Disagreement{}
 	for _, l := range f.lines() {
 		for _, s := range l.spans {
-			d := Disagreement{Topic: f.topic, Key: f.key, Field: l.field, Object: l.object, Owner: l.owner.Owner, OwnerValue: s.owner.text(), System: s.system, Value: s.other.text(),
+			d := Disagreement{Topic: f.topic, Key: f.key, Field: l.field, Object: l.object, Owner: s.by, OwnerValue: s.owner.text(), System: s.system, Value: s.other.text(),
 				Since: s.since, Deadline: s.since.Add(l.owner.AgreeWithin.D()), Page: l.owner.Page}
 			end := now
 			if !s.closed.IsZero() {

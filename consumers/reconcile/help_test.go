@@ -32,6 +32,7 @@ payment.amount: {owner: shop, copies: [psp], agree_within: 15m, page: finance}
 refund.amount: {owner: shop, copies: [psp], agree_within: 15m, page: finance}
 customer.email: {owner: shop, copies: [crm], agree_within: 1h, page: crm}
 inventory.available: {owner: warehouse, copies: [shop], agree_within: 15m, page: fulfilment}
+unowned: ["*"]
 `)},
 		"integrations/warehouse.yaml": {Data: []byte("name: warehouse\nteam: fulfilment\noperation: fulfill\ncomplete_within: 30m\nstale_after: 15m\n" + deliver +
 			"  - on: [order.created]\n    needs: [payment.captured]\n    superseded_by: [order.cancelled]\n    http: {method: PUT, url: \"http://127.0.0.1:1/{order.id}\"}\n    body: {reference: order.id}\n")},

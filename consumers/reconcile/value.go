@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"regexp"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 	"unique"
 
@@ -14,15 +13,18 @@ import (
 	"github.com/binaryandbeyond/seam/schemas"
 )
 
-// personal lists the fields whose values are never kept, and how each is brought to one form before it is compared.
-var personal = map[schemas.Field]func(string) string{
-	"order.email":            email,
-	"order.note":             strings.TrimSpace,
-	"order.shipping_address": spaced,
-	"order.enrichment":       strings.TrimSpace, // written from notes
-	"customer.email":         email,
-	"customer.name":          spaced,
-	"customer.phone":         digits,
+// personal lists the fields whose values are never kept.
+var personal = map[schemas.Field]bool{
+	"order.email":            true,
+	"order.phone":            true,
+	"order.note":             true,
+	"order.shipping_address": true,
+	"order.billing_address":  true,
+	"order.enrichment":       true, // written from notes
+	"customer.email":         true,
+	"customer.name":          true,
+	"customer.phone":         true,
+	"customer.address":       true,
 }
 
 // value is what a field was said to be: its text, or for a personal one a mask and the hash of its whole.
@@ -32,11 +34,10 @@ type value struct {
 }
 
 func newValue(field schemas.Field, text string) value {
-	form, isPersonal := personal[field]
-	if !isPersonal {
+	if !personal[field] {
 		return value{shown: unique.Make(text)}
 	}
-	sum := sha256.Sum256([]byte(form(text)))
+	sum := sha256.Sum256([]byte(schemas.Form(field, text)))
 	return value{shown: unique.Make(mask(text) + " #" + hex.EncodeToString(sum[:2])), hash: [16]byte(sum[:16])}
 }
 
@@ -58,21 +59,6 @@ func (v value) amount() (n decimal.Decimal, unit string, ok bool) {
 	number, unit, _ := strings.Cut(v.text(), " ")
 	n, err := decimal.NewFromString(number)
 	return n, unit, err == nil
-}
-
-func email(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
-
-// spaced makes one space of many, and one case.
-func spaced(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
-
-// digits takes the punctuation of phone numbers out.
-func digits(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '+' || unicode.IsDigit(r) {
-			return r
-		}
-		return -1
-	}, s)
 }
 
 // mask keeps the first letter of a text, and of an email address the ending: "j***@***.com".

@@ -11,7 +11,6 @@ import (
 // An event store wants every state, however late it comes; a record that is overwritten wants the newest only.
 func TestEachSendsOlderStates(t *testing.T) {
 	t.Parallel()
-	own := map[schemas.Field]topology.Owner{"order.status": {Owner: "shop"}, "order.total": {Owner: "shop"}}
 	for _, tt := range []struct {
 		each bool
 		want Action

@@ -11,7 +11,8 @@ import (
 
 // An order waits for its payment, and then is fulfilled once.
 func ExampleDecide() {
-	own := map[schemas.Field]topology.Owner{"order.status": {Owner: "shop"}, "payment.amount": {Owner: "shop"}}
+	shop := topology.Owner{Owner: topology.Systems{"shop"}}
+	own := rules.NewOwners(map[schemas.Field]topology.Owner{"order.status": shop, "payment.amount": shop})
 	warehouse := &topology.Integration{Name: "warehouse", System: "warehouse", Order: "hold", Deliver: []topology.Route{{
 		On: []schemas.EventType{schemas.OrderCreated}, Operation: "fulfill", Once: true,
 		Needs: []schemas.EventType{schemas.PaymentCaptured}, NeedsWithin: topology.Duration(24 * time.Hour),

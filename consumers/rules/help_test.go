@@ -9,10 +9,15 @@ import (
 )
 
 // own is whose word counts in these tests.
-var own = map[schemas.Field]topology.Owner{
-	"order.status": {Owner: "shop"}, "order.total": {Owner: "shop"}, "order.lines": {Owner: "shop"}, "order.fulfillment_status": {Owner: "warehouse"},
-	"payment.amount": {Owner: "shop"}, "refund.amount": {Owner: "shop"}, "fulfillment.status": {Owner: "warehouse"}, "fraud.level": {Owner: "fraud"},
+var own = NewOwners(entries)
+
+var entries = map[schemas.Field]topology.Owner{
+	"order.status": by("shop"), "order.total": by("shop"), "order.lines": by("shop"), "order.fulfillment_status": by("warehouse"),
+	"payment.amount": by("shop"), "refund.amount": by("shop"), "fulfillment.status": by("warehouse"), "fraud.level": by("fraud"),
 }
+
+// by is an entry of one owner, or of several that share the field.
+func by(owners ...schemas.System) topology.Owner { return topology.Owner{Owner: owners} }
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 

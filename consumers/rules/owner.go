@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"cmp"
 	"slices"
+	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -42,55 +44,92 @@ var principal = map[schemas.EventType]schemas.Field{
 	schemas.InventoryLevelSet:    "inventory.available",
 }
 
-// SpeaksFor tells whether a system is the one whose word on events of a type counts. Types that carry a whole state are
-// anybody's: their fields are judged one by one.
-func SpeaksFor(own map[schemas.Field]topology.Owner, et schemas.EventType, system schemas.System) bool {
-	field, ok := principal[et]
-	return !ok || own[field].Owner == system
+// principals is principal as sets of one.
+var principals = func() map[schemas.EventType]schemas.FieldSet {
+	out := make(map[schemas.EventType]schemas.FieldSet, len(principal))
+	for et, field := range principal {
+		out[et] = schemas.SetOf(field)
+	}
+	return out
+}()
+
+// Owners is whose word counts for each field of the model, made ready to be asked for every event. It is not changed any
+// more, and safe for concurrent use.
+type Owners struct {
+	of     []topology.Owner                    // by place in schemas.Fields; without owners where it is nobody's
+	always map[schemas.System]schemas.FieldSet // what a system owns alone and at all times
+	timed  schemas.FieldSet                    // all other owned fields: who owns them must be asked for a time
+	shared schemas.FieldSet                    // those of timed that several systems own together at some time
+	parks  schemas.FieldSet                    // those of shared for which an event waits
+	nobody schemas.FieldSet                    // what nobody owns
+	total  *topology.Owner                     // of order.total
 }
 
-// ownsAny tells whether the event says a field that its system owns.
-func ownsAny(own map[schemas.Field]topology.Owner, ev *schemas.Event) bool {
-	return slices.ContainsFunc(schemas.Says(ev), func(f schemas.Field) bool { return own[f].Owner == ev.System })
+// NewOwners makes the entries of ownership.yaml ready.
+func NewOwners(own map[schemas.Field]topology.Owner) *Owners {
+	o := &Owners{of: make([]topology.Owner, len(schemas.Fields())), always: map[schemas.System]schemas.FieldSet{}}
+	for i, field := range schemas.SetOf(schemas.Fields()...).All() {
+		entry, bit := own[field], schemas.SetOf(field)
+		o.of[i] = entry
+		switch {
+		case len(entry.Owner) == 0:
+			o.nobody |= bit
+		case len(entry.Owner) == 1 && len(entry.Transfers) == 0:
+			o.always[entry.Owner[0]] |= bit
+		default:
+			o.timed |= bit
+		}
+		if slices.ContainsFunc(entry.Ever(), func(s topology.Systems) bool { return len(s) > 1 }) {
+			o.shared |= bit
+		}
+		if entry.OnConflict == topology.ConflictPark {
+			o.parks |= bit
+		}
+		if field == "order.total" {
+			o.total = &o.of[i]
+		}
+	}
+	return o
 }
 
-// owned is the event less what its system may not write into the downstream: fields it does not own, fields without an
-// owner, and fields the downstream owns itself. It is nil where the event speaks of fields and none is left.
-func owned(in *topology.Integration, own map[schemas.Field]topology.Owner, ev *schemas.Event) (*schemas.Event, []string) {
-	var names []string
-	said := schemas.Says(ev)
-	drop := make([]schemas.Field, 0, len(said))
-	for _, f := range said {
-		if o := own[f].Owner; o != ev.System || o == in.System {
-			drop = append(drop, f)
+// By is the fields that a system owns, alone or with others, at a time.
+func (o *Owners) By(system schemas.System, at time.Time) schemas.FieldSet {
+	out := o.always[system]
+	for i, field := range o.timed.All() {
+		if o.of[i].At(at).Has(system) {
+			out |= schemas.SetOf(field)
 		}
 	}
-	if len(drop) > 0 {
-		names = make([]string, len(drop))
-		for i, f := range drop {
-			names[i] = string(f)
-		}
-	}
-	if len(said) > 0 && len(drop) == len(said) {
-		return nil, names
-	}
-	return schemas.Without(ev, drop), names
+	return out
+}
+
+// SpeaksFor tells whether a system is the one whose word on events of a type and a time counts. Types that carry a whole
+// state are anybody's: their fields are judged one by one.
+func SpeaksFor(own *Owners, et schemas.EventType, system schemas.System, at time.Time) bool {
+	field, ok := principals[et]
+	return !ok || own.By(system, at)&field != 0
 }
 
 // Note adds to a copy of the entry what the event tells about its order, if its system may say so: the type was seen, the
-// order's total, a refund's amount. It is what prerequisites and full refunds are judged by.
-func Note(own map[schemas.Field]topology.Owner, entry *schemas.LedgerEntry, ev *schemas.Event) *schemas.LedgerEntry {
+// order's total, a refund's amount, its word on shared fields. It is what prerequisites, full refunds and conflicts are
+// judged by.
+func Note(own *Owners, entry *schemas.LedgerEntry, ev *schemas.Event) *schemas.LedgerEntry {
 	c := *entry
-	if !SpeaksFor(own, ev.Type, ev.System) {
+	if !SpeaksFor(own, ev.Type, ev.System, ev.Time) {
 		return &c
 	}
-	if _, ok := principal[ev.Type]; !slices.Contains(c.Seen, ev.Type) && (ok || ownsAny(own, ev)) {
+	_, ok := principal[ev.Type]
+	if !slices.Contains(c.Seen, ev.Type) && (ok || schemas.Says(ev)&own.By(ev.System, ev.Time) != 0) {
 		c.Seen = append(slices.Clone(c.Seen), ev.Type)
 	}
-	if ev.Order != nil && ev.Order.Total != nil && own["order.total"].Owner == ev.System {
-		if cmp, ok := CompareVersions(ev.SourceVersion, c.TotalVersion); !ok || cmp >= 0 {
-			c.OrderTotal, c.TotalVersion = ev.Order.Total, ev.SourceVersion
+	if ev.Order != nil && ev.Order.Total != nil && own.total.At(ev.Time).Has(ev.System) {
+		named := schemas.Applied{System: cmp.Or(c.TotalSystem, ev.System), Version: c.TotalVersion, Time: c.TotalTime}
+		if !older(own.total, ev, &named) {
+			c.OrderTotal, c.TotalVersion, c.TotalSystem, c.TotalTime = ev.Order.Total, ev.SourceVersion, ev.System, ev.Time
 		}
+	}
+	if own.shared != 0 {
+		own.listen(&c, ev)
 	}
 	if ev.Type == schemas.RefundSucceeded && ev.Refund != nil && ev.Refund.Amount != nil {
 		refunds := make(map[string]string, len(c.Refunds)+1)

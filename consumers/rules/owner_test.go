@@ -60,9 +60,9 @@ func TestNote(t *testing.T) {
 		{"nor its refund", []*schemas.Event{by("psp", refund("r1", "5.00"))}, schemas.LedgerEntry{}},
 		{"nor its total", []*schemas.Event{by("erp", total("1", "5.00"))}, schemas.LedgerEntry{}},
 		{"a state with a field of the speaker's is seen", []*schemas.Event{total("1", "20.00")},
-			schemas.LedgerEntry{Seen: []schemas.EventType{schemas.OrderUpdated}, OrderTotal: money(t, "20.00", "EUR"), TotalVersion: "1"}},
+			schemas.LedgerEntry{Seen: []schemas.EventType{schemas.OrderUpdated}, OrderTotal: money(t, "20.00", "EUR"), TotalVersion: "1", TotalSystem: "shop", TotalTime: noon.Add(-time.Hour)}},
 		{"a state told late does not bring the old total back", []*schemas.Event{total("2", "15.00"), total("1", "20.00")},
-			schemas.LedgerEntry{Seen: []schemas.EventType{schemas.OrderUpdated}, OrderTotal: money(t, "15.00", "EUR"), TotalVersion: "2"}},
+			schemas.LedgerEntry{Seen: []schemas.EventType{schemas.OrderUpdated}, OrderTotal: money(t, "15.00", "EUR"), TotalVersion: "2", TotalSystem: "shop", TotalTime: noon.Add(-time.Hour)}},
 		{"a refund that was only asked for adds nothing", []*schemas.Event{of(schemas.RefundRequested, refund("r1", "5.00"))}, schemas.LedgerEntry{Seen: []schemas.EventType{schemas.RefundRequested}}},
 		{"nor one that failed", []*schemas.Event{of(schemas.RefundFailed, refund("r1", "5.00"))}, schemas.LedgerEntry{Seen: []schemas.EventType{schemas.RefundFailed}}},
 		{"refunds add up by their id", []*schemas.Event{refund("r1", "5.00"), refund("r1", "5.00"), refund("r2", "7.00")},
@@ -178,7 +178,7 @@ func TestRandomFacts(t *testing.T) {
 func checkCall(t *testing.T, in *topology.Integration, f Facts, d Decision) {
 	t.Helper()
 	for _, v := range schemas.FieldsOf(d.Event) {
-		if o := own[v.Field].Owner; o != f.Event.System || o == in.System {
+		if o := entries[v.Field].Owner; !o.Has(f.Event.System) || o.Has(in.System) {
 			t.Fatalf("%s of %s is written into %s by %s", v.Field, o, in.System, f.Event.System)
 		}
 	}

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,16 +51,19 @@ type Decision struct {
 	Kind     schemas.Kind // with Finish
 	Reason   schemas.Reason
 	Detail   string
-	Route    *topology.Route // with Call and Hold
-	Event    *schemas.Event  // with Call: the event less the fields that are not the speaker's
-	Withheld []string        // those fields
-	Key      string          // with Call: the idempotency key of every attempt
+	Route    *topology.Route  // with Call and Hold
+	Event    *schemas.Event   // with Call: the event less what is withheld
+	Withheld []string         // fields of the event that are not sent; nil when all are
+	Why      []schemas.Reason // why, one for each of Withheld
+	Fields   schemas.FieldSet // with Call: what is sent, for Apply
+	Forced   schemas.FieldSet // with Call: those of Fields that a person wants sent though the systems that share them differ
+	Key      string           // with Call: the idempotency key of every attempt
 	Needs    []schemas.EventType
 	Until    time.Time // with Hold: when a person is asked; zero: now
 }
 
 // Decide says what the integration does with the event.
-func Decide(in *topology.Integration, own map[schemas.Field]topology.Owner, f Facts) Decision {
+func Decide(in *topology.Integration, own *Owners, f Facts) Decision {
 	ev := f.Event
 	if d, done := dedup(in, f); done {
 		return d
@@ -67,29 +71,32 @@ func Decide(in *topology.Integration, own map[schemas.Field]topology.Owner, f Fa
 	if !in.ActsOn(ev.Type) {
 		return finish(schemas.Withheld, schemas.ReasonNotSubscribed, "%s does not act on %s", in.Name, ev.Type)
 	}
-	if !SpeaksFor(own, ev.Type, ev.System) {
+	if !SpeaksFor(own, ev.Type, ev.System, ev.Time) {
 		return finish(schemas.Withheld, schemas.ReasonNotOwner, "%s is not %s's to say", ev.Type, ev.System)
 	}
-	kept, withheld := owned(in, own, ev)
-	if kept == nil {
+	s := owned(in, own, f)
+	if s.barren() {
 		d := finish(schemas.Withheld, schemas.ReasonNotOwner, "no field of it is %s's to write into %s", ev.System, in.System)
-		d.Withheld = withheld
+		d.Withheld, d.Why = s.withheld(own)
 		return d
 	}
 	route := RouteOf(in, f.Entry, ev)
 	if route == nil {
 		return finish(schemas.Withheld, schemas.ReasonPrerequisite, "noted: %s is waited for or supersedes, and makes no call itself", ev.Type)
 	}
-	d := decideRoute(in, route, f)
-	d.Route, d.Withheld = route, withheld
+	s.refuse(own, route, f)
+	d := decideRoute(in, own, route, f, &s)
+	d.Route = route
+	d.Withheld, d.Why = s.withheld(own)
 	if d.Action == Call {
-		d.Event, d.Key = kept, Key(in, route, ev)
+		d.Fields, d.Forced = s.left(), s.forced
+		d.Event, d.Key = schemas.Without(ev, s.said&^s.left()), Key(in, route, ev)
 	}
 	return d
 }
 
 // decideRoute holds the rules of the route that acts on the event.
-func decideRoute(in *topology.Integration, route *topology.Route, f Facts) Decision {
+func decideRoute(in *topology.Integration, own *Owners, route *topology.Route, f Facts, s *sift) Decision {
 	ev := f.Event
 	if max := in.ExpiresAfter.D(); max > 0 && f.Now.Sub(ev.Time) > max && !f.Attempted {
 		return finish(schemas.Expired, schemas.ReasonTooOld, "%s old, and of no use after %s", f.Now.Sub(ev.Time).Round(time.Second), max)
@@ -101,10 +108,13 @@ func decideRoute(in *topology.Integration, route *topology.Route, f Facts) Decis
 	if route.Once && op != nil {
 		return finish(schemas.Duplicate, schemas.ReasonOnce, "%s was made for this order by event %s", route.Operation, op.EventID)
 	}
-	if !route.Each && op != nil && op.State == schemas.OpDone && stateful(ev.Type) {
+	if !route.Each && op != nil && op.State == schemas.OpDone && stateful(ev.Type) && (op.System == "" || op.System == ev.System) {
 		if cmp, ok := CompareVersions(ev.SourceVersion, op.Version); ok && cmp < 0 {
 			return finish(schemas.Superseded, schemas.ReasonStale, "version %s is older than %s, which was applied", ev.SourceVersion, op.Version)
 		}
+	}
+	if s.barren() && s.conflict == 0 && onlyFields(ev.Type) {
+		return finish(schemas.Superseded, schemas.ReasonStale, "of all that version %s says, newer was applied", ev.SourceVersion)
 	}
 	if by, ok := superseding(route, f); ok && !f.Attempted {
 		return finish(schemas.Superseded, schemas.ReasonCancelled, "%s came before %s was made", by, route.Operation)
@@ -120,7 +130,24 @@ func decideRoute(in *topology.Integration, route *topology.Route, f Facts) Decis
 			}
 		}
 	}
-	return Decision{Action: Call}
+	return differing(own, route, f, s)
+}
+
+// differing is the rule of fields that systems share and differ about: they are withheld, unless the whole event is to wait,
+// or would be a request that is never made.
+func differing(own *Owners, route *topology.Route, f Facts, s *sift) Decision {
+	if s.conflict == 0 {
+		return Decision{Action: Call}
+	}
+	names := strings.Join(s.conflict.Names(), ", ")
+	switch {
+	case s.conflict&own.parks != 0 || s.barren() && route.Once:
+		return Decision{Action: Hold, Reason: schemas.ReasonConflict, Detail: "the systems that share " + names + " differ: they must agree, or a person decides"}
+	case s.barren() && onlyFields(f.Event.Type):
+		return finish(schemas.Withheld, schemas.ReasonConflict, "the systems that share %s differ, and nothing else may be sent", names)
+	default:
+		return Decision{Action: Call}
+	}
 }
 
 // dedup knows events that were finished, or are parked, and business facts that came under two ids.

@@ -75,6 +75,10 @@ func stateful(et schemas.EventType) bool {
 	}
 }
 
+// onlyFields tells whether events of the type are nothing but what they say of fields: without any they are pointless. Others
+// are facts even so.
+func onlyFields(et schemas.EventType) bool { return stateful(et) || et == schemas.OrderEnriched }
+
 // cut parses Money.String.
 func cut(text string) (decimal.Decimal, string, bool) {
 	amount, currency, _ := strings.Cut(text, " ")

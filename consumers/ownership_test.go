@@ -1,0 +1,162 @@
+package consumers_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/binaryandbeyond/seam/schemas"
+)
+
+// owners is an ownership.yaml in which some fields change hands or are shared.
+const owners = `
+order.status: {owner: shop, page: ops}
+order.payment_status: {owner: shop, page: ops}
+order.total: {owner: shop, page: ops}
+order.number: {owner: erp, page: ops}
+order.email: {owner: shop, page: ops, transfers: [{to: crm, from: 2026-12-01T00:00:00Z}]}
+order.note: {owner: [shop, admin], page: ops, on_conflict: park}
+payment.amount: {owner: shop, page: ops}
+unowned: ["*"]
+`
+
+// states takes whole states and payments, and writes down the fields it is sent.
+const states = `
+idempotency: {upsert: true}
+operation: book
+deliver:
+  - on: [order.created, order.updated]
+    http: {url: "URL/states"}
+    body: &fields {reference: 'event.id + " " + (order.status ?? "-") + " " + (order.payment_status ?? "-") + " " + (order.email ?? "-") + " " + (order.note ?? "-")'}
+  - {on: [payment.captured], operation: pay, http: {url: "URL/payments"}, body: *fields}
+  - {on: [order.cancelled], operation: cancel, undoes: book, once: true, http: {url: "URL/cancellations"}, body: *fields}
+`
+
+// says is an event of a system at a version that says a status, a payment status, an email address and a note, each where
+// it is not "-".
+func says(id string, et schemas.EventType, system schemas.System, version int, words string) *schemas.Event {
+	ev := event(id, et, "A", version)
+	ev.System = system
+	ev.Order = &schemas.Order{ID: "A"}
+	word := strings.Fields(words)
+	for i, at := range []*string{&ev.Order.Status, &ev.Order.PaymentStatus, &ev.Order.Email, &ev.Order.Note} {
+		if i < len(word) && word[i] != "-" {
+			*at = word[i]
+		}
+	}
+	return ev
+}
+
+// sent is what the downstream was sent, in order.
+func (b *bench) sent() []string {
+	b.down.mu.Lock()
+	defer b.down.mu.Unlock()
+	return slices.Clone(b.down.order)
+}
+
+// withheld is "id field reason" of everything that outcomes say was withheld.
+func withheld(list []*schemas.Outcome) []string {
+	out := []string{}
+	for _, o := range list {
+		for i, field := range o.WithheldFields {
+			out = append(out, fmt.Sprint(o.EventID, " ", field, " ", o.WithheldReasons[i]))
+		}
+	}
+	return out
+}
+
+// TestOnlyTheOwnersNewestIsWritten tells a store's states and what others and older events would make of them.
+func TestOnlyTheOwnersNewestIsWritten(t *testing.T) {
+	t.Parallel()
+	erp := says("a3", schemas.OrderUpdated, "erp", 99, "processing synced")
+	erp.Order.Number = "1001"
+	late := says("a5", schemas.PaymentCaptured, "shop", 4, "open pending")
+	before, after := says("a6", schemas.OrderUpdated, "crm", 1, "- - new@x.example"), says("a7", schemas.OrderUpdated, "shop", 9, "- - old@x.example")
+	before.Time = noon.AddDate(0, 0, 8) // the first of December
+	b := newOwnedBench(t, owners, states)
+	stop := b.start()
+	b.publish(says("a1", schemas.OrderUpdated, "shop", 5, "completed paid"), // the store's completed
+		says("a2", schemas.OrderUpdated, "erp", 98, "processing"), // the ERP's stale processing
+		erp, // the same beside a field of its own
+		says("a4", schemas.OrderUpdated, "sync", 97, "- synced")) // a saved status over a payment
+	b.wait(4)
+	stop()
+	b.start() // what stands in the downstream is in the ledger
+	b.publish(late, before, after)
+	outcomes := b.wait(7)
+	if diff := cmp.Diff([]string{
+		"a1=delivered", "a2=withheld/not_owner", "a3=delivered", "a4=withheld/not_owner", "a5=delivered", "a6=delivered", "a7=superseded/stale"}, kinds(outcomes)); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a1 completed paid - -", "a3 - - - -", "a5 - - - -", "a6 - - new@x.example -"}, b.sent()); diff != "" {
+		t.Errorf("sent (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{
+		"a2 order.status not_owner", "a3 order.status not_owner", "a3 order.payment_status not_owner", "a4 order.payment_status not_owner",
+		"a5 order.status stale", "a5 order.payment_status stale", "a7 order.email stale"}, withheld(outcomes)); diff != "" {
+		t.Errorf("withheld (-want +got):\n%s", diff)
+	}
+}
+
+// TestSharedFieldWaits: from the first difference the event waits, for agreement or for a person.
+func TestSharedFieldWaits(t *testing.T) {
+	t.Parallel()
+	first := []*schemas.Event{says("a1", schemas.OrderUpdated, "shop", 1, "- - - bell"), says("a2", schemas.OrderUpdated, "admin", 1, "- - - knock")}
+	parked := []string{"a1=delivered", "a2=parked/conflict"}
+	for _, tt := range []struct {
+		name   string
+		then   func(b *bench)
+		more   int
+		kinds  []string
+		sent   []string
+		locked []string
+	}{
+		{"they agree again", func(b *bench) { b.publish(says("a3", schemas.OrderUpdated, "shop", 2, "open - - knock")) }, 3,
+			[]string{"a3=parked/behind", "a2=delivered", "a3=delivered"}, []string{"a1 - - - bell", "a2 - - - knock", "a3 open - - knock"}, []string{"a2 order.note conflict"}},
+		{"a person decides", func(b *bench) { b.decide(schemas.Release, "A", "a2") }, 2,
+			[]string{"a2=parked/released", "a2=delivered"}, []string{"a1 - - - bell", "a2 - - - knock"}, []string{"a2 order.note conflict"}},
+		{"and what the other says after that is another difference", func(b *bench) {
+			b.decide(schemas.Release, "A", "a2")
+			b.wait(4)
+			b.publish(says("a3", schemas.OrderUpdated, "admin", 2, "- - - call"), says("a4", schemas.OrderUpdated, "shop", 2, "- - - bell"))
+		}, 4, []string{"a2=parked/released", "a2=delivered", "a3=delivered", "a4=parked/conflict"}, []string{"a1 - - - bell", "a2 - - - knock", "a3 - - - call"},
+			[]string{"a2 order.note conflict", "a4 order.note conflict"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newOwnedBench(t, owners, states)
+			b.start()
+			b.publish(first...)
+			b.wait(2)
+			tt.then(b)
+			outcomes := b.wait(2 + tt.more)
+			if diff := cmp.Diff(append(slices.Clone(parked), tt.kinds...), kinds(outcomes)); diff != "" {
+				t.Errorf("outcomes (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.sent, b.sent()); diff != "" {
+				t.Errorf("sent (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.locked, withheld(outcomes)); diff != "" {
+				t.Errorf("withheld (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestUndoneIsForgotten: what was taken back stands there no more, and may be sent again in the version it had.
+func TestUndoneIsForgotten(t *testing.T) {
+	t.Parallel()
+	b := newOwnedBench(t, owners, states)
+	b.start()
+	b.publish(says("a1", schemas.OrderUpdated, "shop", 5, "open paid"), says("a2", schemas.OrderCancelled, "shop", 6, "cancelled"), says("a3", schemas.OrderUpdated, "shop", 4, "open pending"))
+	outcomes := b.wait(3)
+	if diff := cmp.Diff([]string{"a1 open paid - -", "a2 cancelled - - -", "a3 - pending - -"}, b.sent()); diff != "" {
+		t.Errorf("sent (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a3 order.status stale"}, withheld(outcomes)); diff != "" {
+		t.Errorf("withheld (-want +got):\n%s", diff)
+	}
+}
