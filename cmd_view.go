@@ -55,7 +55,7 @@ func asked[T any](ctx context.Context, c *cli, path string, from func(*reconcile
 	if err != nil {
 		return out, err
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusConflict { // 409: facts that a policy refuses
 		return out, fmt.Errorf("the console answers %d: %s", resp.StatusCode, strings.TrimSpace(string(body)))
 	}
 	return out, json.Unmarshal(body, &out)

@@ -26,7 +26,7 @@ const module = "github.com/binaryandbeyond/seam"
 // plan says which packages of ours a package may import outside its tests. Data flows one way: producers and
 // consumers meet in a topic, never in an import. A new package is a new row.
 var plan = map[string][]string{
-	".":                          {"app", "bench", "console", "consumers/reconcile", "consumers/reconcile/export", "drills", "drills/sim", "producers", "schemas", "topology"},
+	".":                          {"app", "bench", "console", "consumers/reconcile", "consumers/reconcile/export", "drills", "drills/sim", "mcp", "producers", "schemas", "topology"},
 	"schemas":                    {},
 	"topology":                   {"schemas"},
 	"topology/topologytest":      {"topology", "schemas"},
@@ -39,6 +39,7 @@ var plan = map[string][]string{
 	"consumers/reconcile/export": {},
 	"consumers/reconcile/money":  {"schemas"},
 	"console":                    {"consumers/reconcile", "topology", "schemas"},
+	"mcp":                        {"consumers/reconcile", "topology", "schemas"},
 	"app": {"console", "consumers", "consumers/ledger", "consumers/rules", "consumers/deliver", "consumers/reconcile",
 		"producers", "topology", "schemas"},
 	"drills": {"app", "console", "consumers", "consumers/ledger", "consumers/rules", "consumers/deliver", "consumers/reconcile",

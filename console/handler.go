@@ -15,6 +15,7 @@ import (
 //
 //	GET /                    the page; /?order=ID shows an order, /?state=parked lists those that are parked
 //	GET /orders/{key...}     an order (customer, item) as JSON, or as text for "Accept: text/plain"; 404 when unknown
+//	GET /orders/{key}/facts  an order's facts for somebody who decides by them, as JSON: 409 where they may not be used
 //	GET /orders?email=...    the orders and customers that have a name: customer, email (an address or its hash), number, payment
 //	GET /disagreements       open disagreements; ?all=true for closed ones too
 //	GET /totals?day=...      control totals of a business day (from=, to= for several), and the orders that explain differences
@@ -56,6 +57,10 @@ type fault struct {
 }
 
 func (c *console) order(w http.ResponseWriter, r *http.Request) {
+	if key, ok := factsKey(r.URL); ok {
+		c.facts(w, r, key)
+		return
+	}
 	key := r.PathValue("key")
 	o, err := c.view.Order(r.Context(), key)
 	unknown := errors.Is(err, reconcile.ErrNotFound)

@@ -32,7 +32,7 @@ func server(t *testing.T, key string) *httptest.Server {
 		"teams.yaml":     {Data: []byte("ops: {pager: p}\n")},
 		"ownership.yaml": {Data: []byte("order.total: {owner: shop, copies: [erp], agree_within: 15m, page: ops}\norder.email: {owner: shop, page: ops}\nunowned: [\"*\"]\n")},
 		"integrations/down.yaml": {Data: []byte("name: down\nteam: ops\noperation: do\ncomplete_within: 30m\nstale_after: 1h\nidempotency: {upsert: true}\n" +
-			"deliver:\n  - on: [order.created]\n    http: {method: PUT, url: \"http://127.0.0.1:1/{order.id}\"}\n    body: {reference: order.id}\n")},
+			"deliver:\n  - on: [order.created]\n    http: {method: PUT, url: \"http://127.0.0.1:1/{order.id}\"}\n    body: {reference: order.id}\nfacts: {fields: [order.total], max_staleness: 2d}\n")},
 	}, func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +79,10 @@ func server(t *testing.T, key string) *httptest.Server {
 	if _, err := view.Judge(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	return serve(t, view)
+}
+
+func serve(t *testing.T, view *reconcile.View) *httptest.Server {
 	s := httptest.NewServer(console.Handler(view))
 	t.Cleanup(s.Close)
 	return s

@@ -121,6 +121,7 @@ func (t *Topology) Scale(f float64) {
 		for j := range in.Deliver {
 			scale(&in.Deliver[j].NeedsWithin)
 		}
+		in.Facts.scale(scale)
 	}
 	for _, op := range t.Operations {
 		scaleAll(op.Done, f)
@@ -176,6 +177,9 @@ func integrationDefaults(in *Integration) {
 	or(&in.InFlight, 64)
 	or(&in.Order, "hold")
 	or(&in.DedupWindow, Duration(35*24*time.Hour))
+	if in.Facts != nil {
+		or(&in.Facts.OnDisagreement, DisagreementRefuse)
+	}
 	if in.Idempotency.Probe != "" {
 		or(&in.Idempotency.Settles, 2*in.Timeout)
 	}

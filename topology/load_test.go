@@ -80,6 +80,14 @@ func TestLoadFaults(t *testing.T) {
 		{"two at once", "integrations/a.yaml", "name: a\nteam: ops\noperation: do\ncomplete_within: 1h", "name: b\nteam: none\noperation: do", []string{
 			`integrations/a.yaml:1: name is "b": write "a"`, `integrations/a.yaml:2: team "none"`, "integrations/a.yaml:1: complete_within is missing"}},
 		{"duplicate key", "teams.yaml", teamsFile, "ops: {pager: p}\nops: {pager: q}\n", []string{`teams.yaml:2: mapping key "ops" already defined`}},
+		{"facts of an unknown field", "integrations/a.yaml", "team: ops", "team: ops\nfacts:\n  fields: [order.total, order.totl]", []string{`integrations/a.yaml:4: unknown field "order.totl": the fields are order.status`}},
+		{"facts of a pattern of nothing", "integrations/a.yaml", "team: ops", "team: ops\nfacts: {fields: [\"ord*\"]}", []string{`integrations/a.yaml:3: unknown field "ord*"`}},
+		{"facts that nobody owns", "integrations/a.yaml", "team: ops", "team: ops\nfacts: {fields: [\"order.tax?\", \"customer.*\"]}", []string{`integrations/a.yaml:3: nobody owns "order.tax?": give it an owner`, `nobody owns "customer.*"`}},
+		{"facts without fields", "integrations/a.yaml", "team: ops", "team: ops\nfacts: {max_staleness: 1h}", []string{"integrations/a.yaml:3: fields is missing: which facts may it be told?"}},
+		{"age of facts without a unit", "integrations/a.yaml", "team: ops", "team: ops\nfacts:\n  fields: [order.total]\n  max_staleness: 15", []string{`integrations/a.yaml:5: bad duration "15": write 30s, 15m, 2h or 35d`}},
+		{"age of an unknown field", "integrations/a.yaml", "team: ops", "team: ops\nfacts:\n  fields: [order.total]\n  max_staleness_of:\n    stock.*: 1h", []string{`integrations/a.yaml:6: unknown field "stock.*"`}},
+		{"facts on a disagreement", "integrations/a.yaml", "team: ops", "team: ops\nfacts:\n  fields: [order.total]\n  on_disagreement: ask", []string{`integrations/a.yaml:5: on_disagreement is "ask": write refuse or flag`}},
+		{"unknown key of facts", "integrations/a.yaml", "team: ops", "team: ops\nfacts:\n  fields: [order.total]\n  stale: 1h", []string{`integrations/a.yaml:5: unknown key "stale": the keys here are fields, max_staleness, max_staleness_of, on_disagreement`}},
 		{"window", "integrations/a.yaml", "team: ops", "team: ops\nwindows: [{every: sunday, from: \"02:00\", to: \"04:00\"}]", []string{`integrations/a.yaml:3: every is "sunday"`}},
 	}
 	for _, tt := range tests {

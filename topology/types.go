@@ -274,7 +274,9 @@ type Integration struct {
 	Order string `yaml:"order"`
 	// DedupWindow is how long finished events are remembered. Default 840h (35 days).
 	DedupWindow Duration `yaml:"dedup_window"`
-	Mark        string   `yaml:"-"`
+	// Facts says which facts of an order it may be told, and when none. Default nil: nobody asks on its behalf.
+	Facts *Facts `yaml:"facts"`
+	Mark  string `yaml:"-"`
 }
 
 // Window is a time of the week in which no call is made.

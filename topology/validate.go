@@ -131,6 +131,7 @@ func (l *loader) integration(t *Topology, in *Integration) {
 		}
 	}
 	l.idempotency(file, in)
+	l.facts(t, file, in.Facts)
 	for i := range in.Deliver {
 		l.route(file, in, i)
 	}

@@ -49,7 +49,10 @@ func wordsOf(ev *schemas.Event) []word {
 	return out
 }
 
-// refsOf is the other names that an event gives its order.
+// refSKU is the kind of ref by which an order's lines find their stock.
+const refSKU = "sku"
+
+// refsOf is the other names that an event gives its order, customer or item.
 func refsOf(ev *schemas.Event) []ref {
 	var out []ref
 	add := func(kind, value string) {
@@ -68,12 +71,18 @@ func refsOf(ev *schemas.Event) []ref {
 		for i := range o.Payments {
 			payment(&o.Payments[i])
 		}
+		for i := range o.Lines {
+			add(refSKU, o.Lines[i].SKU)
+		}
 	}
 	if ev.Payment != nil {
 		payment(ev.Payment)
 	}
 	if c := ev.Customer; c != nil {
 		add("email", EmailHash(c.Email))
+	}
+	if i := ev.Inventory; i != nil {
+		add(refSKU, i.SKU)
 	}
 	return out
 }

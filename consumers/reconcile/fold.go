@@ -68,7 +68,7 @@ type fact struct {
 	paid []money.Movement // what it tells of money
 }
 
-// ref is another name under which people look for an order: kind is customer, email (a hash), number or payment.
+// ref is another name under which a key is looked for: kind is customer, email (a hash), number, payment or sku.
 type ref struct{ kind, value string }
 
 type answerKey struct {
@@ -174,10 +174,7 @@ func intern[T ~string](s T) T { return T(unique.Make(string(s)).Value()) }
 // Parked adds a live record of a parked topic. It tells what the event waits for, and that it waits where retention took
 // the outcome that said so.
 func (f *Fold) Parked(p *schemas.ParkedRecord) {
-	c := *p
-	c.Value, c.Headers, c.Detail = nil, nil, maskText(p.Detail)
-	c.Attempts = maskAttempts(p.Attempts)
-	f.answer(p.Integration, p.EventID).parked = &c
+	f.answer(p.Integration, p.EventID).parked = WithoutPersonal(p)
 	f.ghost(&fact{at: Position{p.Partition, p.Offset}, Event: Event{ID: p.EventID, Type: p.EventType, Partition: p.Partition, Offset: p.Offset}})
 }
 
