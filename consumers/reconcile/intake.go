@@ -138,9 +138,11 @@ func (v *View) readSome(ctx context.Context, tx *sql.Tx, b *intake, topic string
 // allRefs is every name that the key's events give it, each once.
 func (f *Fold) allRefs() []ref {
 	var out []ref
+	known := map[ref]bool{}
 	for _, ev := range f.events {
 		for _, r := range ev.refs {
-			if !slices.Contains(out, r) {
+			if !known[r] {
+				known[r] = true
 				out = append(out, r)
 			}
 		}
