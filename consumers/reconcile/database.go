@@ -102,42 +102,55 @@ func (d *database) layout(ctx context.Context) string {
 	return have
 }
 
-// create makes what is missing. Tables of another layout go: they follow from the topics.
+// create makes what is missing, in one transaction. Tables of another layout go: they follow from the topics.
 func (d *database) create(ctx context.Context) error {
+	stmts := []string{}
+	if d.postgres {
+		stmts = append(stmts, "SELECT pg_advisory_xact_lock(7326001)") // of several processes that begin at once
+	}
 	if have := d.layout(ctx); have != "" && have != layout {
 		for _, t := range tables {
-			if _, err := d.ExecContext(ctx, "DROP TABLE IF EXISTS "+t.name); err != nil {
-				return fmt.Errorf("drop table %s of layout %s: %w", t.name, have, err)
-			}
+			stmts = append(stmts, "DROP TABLE IF EXISTS "+t.name)
 		}
 	}
 	for _, t := range tables {
-		var defs, keys []string
-		for i, c := range t.columns {
-			def := c.name + " " + d.typeOf(c.kind)
-			if !c.null {
-				def += " NOT NULL"
-			}
-			if i < t.keys {
-				keys = append(keys, c.name)
-			}
-			defs = append(defs, def)
-		}
-		without := ""
-		if !d.postgres {
-			without = " WITHOUT ROWID"
-		}
-		stmts := []string{fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (%s, PRIMARY KEY (%s))%s", t.name, strings.Join(defs, ", "), strings.Join(keys, ", "), without)}
-		for i, on := range t.indexes {
-			stmts = append(stmts, fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s_%d ON %s (%s)", t.name, i+1, t.name, on))
-		}
-		for _, stmt := range stmts {
-			if _, err := d.ExecContext(ctx, stmt); err != nil {
-				return fmt.Errorf("make table %s: %w", t.name, err)
-			}
+		stmts = append(stmts, d.definition(t)...)
+	}
+	tx, err := d.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("make tables: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	for _, stmt := range stmts {
+		if _, err := tx.ExecContext(ctx, stmt); err != nil {
+			return fmt.Errorf("make tables: %s: %w", stmt, err)
 		}
 	}
-	return nil
+	return tx.Commit()
+}
+
+// definition is a table and its indexes, where they are missing.
+func (d *database) definition(t *table) []string {
+	var defs, keys []string
+	for i, c := range t.columns {
+		def := c.name + " " + d.typeOf(c.kind)
+		if !c.null {
+			def += " NOT NULL"
+		}
+		if i < t.keys {
+			keys = append(keys, c.name)
+		}
+		defs = append(defs, def)
+	}
+	without := ""
+	if !d.postgres {
+		without = " WITHOUT ROWID"
+	}
+	out := []string{fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (%s, PRIMARY KEY (%s))%s", t.name, strings.Join(defs, ", "), strings.Join(keys, ", "), without)}
+	for i, on := range t.indexes {
+		out = append(out, fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s_%d ON %s (%s)", t.name, i+1, t.name, on))
+	}
+	return out
 }
 
 // bind writes the placeholders of a statement, which has ? for each, as the database wants them.

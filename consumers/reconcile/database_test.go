@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/binaryandbeyond/seam/consumers/reconcile"
 	"github.com/binaryandbeyond/seam/schemas"
@@ -319,6 +320,26 @@ func TestViewLayout(t *testing.T) {
 	})
 }
 
+// TestViewsBegin lets processes that begin at one moment share a database that is empty.
+func TestViewsBegin(t *testing.T) {
+	t.Parallel()
+	databases(t, func(t *testing.T, database string) {
+		var all errgroup.Group
+		for range 4 {
+			all.Go(func() error {
+				v, err := reconcile.OpenView(t.Context(), reconcile.ViewConfig{Database: database, Topology: load(t, "")})
+				if err != nil {
+					return err
+				}
+				return v.Close()
+			})
+		}
+		if err := all.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestOneWrites lets the second process take over when the first is gone, and not before.
 func TestOneWrites(t *testing.T) {
 	t.Parallel()
@@ -326,6 +347,7 @@ func TestOneWrites(t *testing.T) {
 	databases(t, func(t *testing.T, database string) {
 		rec := b.record(order(t, event("e1", schemas.OrderCreated, "shop", 0), "20.00 EUR", "paid"), "")
 		first := openView(t, database, b.topo, noon)
+		twin := openView(t, database, b.topo, noon) // under the same name, which nobody should do
 		second, err := reconcile.OpenView(t.Context(), reconcile.ViewConfig{Database: database, Topology: b.topo, Instance: "second"})
 		if err != nil {
 			t.Fatal(err)
@@ -333,6 +355,9 @@ func TestOneWrites(t *testing.T) {
 		t.Cleanup(func() { _ = second.Close() })
 		if err := first.Apply(t.Context(), b.serde, rec); err != nil {
 			t.Fatal(err)
+		}
+		if err := twin.Apply(t.Context(), b.serde, rec); !errors.Is(err, reconcile.ErrFollower) {
+			t.Errorf("the same record is taken in twice: %v", err)
 		}
 		later := *rec
 		later.Offset = 1
@@ -343,6 +368,9 @@ func TestOneWrites(t *testing.T) {
 			t.Errorf("the second does not read what the first wrote: %+v", o)
 		}
 		if err := first.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := second.Position(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if err := second.Apply(t.Context(), b.serde, &later); err != nil {

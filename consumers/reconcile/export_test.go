@@ -79,3 +79,6 @@ func (v *View) Exec(ctx context.Context, stmt string) error {
 	_, err := v.db.ExecContext(ctx, stmt)
 	return err
 }
+
+// Position reads how far the view is, as a process does that begins to write.
+func (v *View) Position(ctx context.Context) error { return v.position(ctx) }

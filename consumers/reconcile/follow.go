@@ -30,6 +30,7 @@ const (
 	checkEvery  = time.Second            // how often the topics' ends are asked for
 	checkLimit  = 5 * time.Second        // of one such question
 	judgeEvery  = time.Second            // how often silence is judged
+	judgeMost   = 5000                   // keys, before what came is taken in again: after a change of rules all are judged
 	maxPoll     = 2000                   // records in one transaction of the view
 	fetchWait   = 250 * time.Millisecond // a quiet broker's answer; what is new comes at once
 	registryTry = time.Second            // between two tries while registry, database or brokers are away
@@ -139,7 +140,7 @@ func (c *FollowConfig) write(ctx context.Context, adm *kadm.Client) error {
 		v.progress()
 		if time.Since(judged) >= judgeEvery {
 			judged = time.Now()
-			if _, err := v.Judge(ctx); err != nil {
+			if _, err := v.judge(ctx, judgeMost); err != nil {
 				return err
 			}
 			if err := tell.all(ctx, v); errors.Is(err, errFollower) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -197,19 +198,34 @@ func (v *View) write(ctx context.Context, tx *sql.Tx, b *intake) error {
 	if err := errors.Join(v.writeArrivals(ctx, tx, b), v.writeNotices(ctx, tx, b)); err != nil {
 		return err
 	}
-	var counts, offsets [][]any
+	var counts [][]any
 	for name, n := range b.counts {
 		if n != 0 {
 			counts = append(counts, []any{name[0], sqlText(name[1]), n})
 		}
 	}
-	for p, n := range b.next {
-		offsets = append(offsets, []any{p.topic, int64(p.partition), n, v.topicID(p.topic)})
-	}
 	if err := v.db.upsert(ctx, tx, countsTable, "n", counts); err != nil {
 		return err
 	}
-	return v.db.upsert(ctx, tx, offsetsTable, "", offsets)
+	return v.move(ctx, tx, b)
+}
+
+// move sets the offsets, from where this process knows them to be: whoever took the same records in is refused.
+func (v *View) move(ctx context.Context, tx *sql.Tx, b *intake) error {
+	for p, n := range b.next {
+		stmt, args := "INSERT INTO offsets (next, topic_id, topic, partition) VALUES (?, ?, ?, ?) ON CONFLICT (topic, partition) DO NOTHING", []any{n, v.topicID(p.topic), p.topic, int64(p.partition)}
+		if had := v.reached(p); had > 0 {
+			stmt, args = "UPDATE offsets SET next = ?, topic_id = ? WHERE topic = ? AND partition = ? AND next = ?", append(args, had)
+		}
+		res, err := tx.ExecContext(ctx, v.db.bind(stmt), args...)
+		if err != nil {
+			return fmt.Errorf("move offset of %s/%d: %w", p.topic, p.partition, err)
+		}
+		if moved, err := res.RowsAffected(); err != nil || moved != 1 {
+			return errors.Join(fmt.Errorf("offset of %s/%d: %w", p.topic, p.partition, errFollower), err)
+		}
+	}
+	return nil
 }
 
 // remember keeps a fold at hand.
@@ -232,7 +248,10 @@ func (v *View) clear(ctx context.Context, tx *sql.Tx, s subject) error {
 
 // Judge judges again what time alone has changed, up to the moment that the view knows everything of, and what was judged by
 // other rules. It gives how many keys that were.
-func (v *View) Judge(ctx context.Context) (int, error) {
+func (v *View) Judge(ctx context.Context) (int, error) { return v.judge(ctx, math.MaxInt) }
+
+// judge judges some keys at most, and a few more.
+func (v *View) judge(ctx context.Context, most int) (int, error) {
 	v.writer.Lock()
 	defer v.writer.Unlock()
 	for done := 0; ; {
@@ -248,7 +267,7 @@ func (v *View) Judge(ctx context.Context) (int, error) {
 		if err != nil {
 			return done, err
 		}
-		if done += n; n < maxDue {
+		if done += n; n < maxDue || done >= most {
 			return done, nil
 		}
 	}

@@ -143,7 +143,9 @@ func (v *View) prepare(ctx context.Context) error {
 		return err
 	}
 	if empty {
-		return v.Reset(ctx)
+		if err := v.Reset(ctx); !errors.Is(err, errFollower) { // else another process began at the same moment
+			return err
+		}
 	}
 	return v.position(ctx)
 }
