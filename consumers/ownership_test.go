@@ -116,6 +116,12 @@ func TestSharedFieldWaits(t *testing.T) {
 	}{
 		{"they agree again", func(b *bench) { b.publish(says("a3", schemas.OrderUpdated, "shop", 2, "open - - knock")) }, 3,
 			[]string{"a3=parked/behind", "a2=delivered", "a3=delivered"}, []string{"a1 - - - bell", "a2 - - - knock", "a3 open - - knock"}, []string{"a2 order.note conflict"}},
+		{"what stands behind it stays there meanwhile", func(b *bench) {
+			b.publish(says("a3", schemas.OrderUpdated, "shop", 2, "open - - bell"), says("a4", schemas.OrderUpdated, "shop", 3, "- paid - bell"))
+			b.wait(4)
+			b.publish(says("a5", schemas.OrderUpdated, "admin", 2, "- - - bell"))
+		}, 7, []string{"a3=parked/behind", "a4=parked/behind", "a5=parked/behind", "a2=superseded/stale", "a3=delivered", "a4=delivered", "a5=delivered"},
+			[]string{"a1 - - - bell", "a3 open - - -", "a4 - paid - bell", "a5 - - - bell"}, []string{"a2 order.note conflict", "a3 order.note conflict", "a4 order.note conflict", "a2 order.note stale", "a3 order.note stale"}},
 		{"a person decides", func(b *bench) { b.decide(schemas.Release, "A", "a2") }, 2,
 			[]string{"a2=parked/released", "a2=delivered"}, []string{"a1 - - - bell", "a2 - - - knock"}, []string{"a2 order.note conflict"}},
 		{"and what the other says after that is another difference", func(b *bench) {
@@ -143,6 +149,49 @@ func TestSharedFieldWaits(t *testing.T) {
 				t.Errorf("withheld (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestVersionsOfTwoSystems are not compared with each other, in one operation either.
+func TestVersionsOfTwoSystems(t *testing.T) {
+	t.Parallel()
+	number := func(id string, version int) *schemas.Event {
+		ev := says(id, schemas.OrderUpdated, "erp", version, "")
+		ev.Order.Number = id
+		return ev
+	}
+	b := newOwnedBench(t, owners, states)
+	b.start()
+	b.publish(says("a1", schemas.OrderUpdated, "shop", 5, "open"), number("a2", 1), number("a3", 2), number("a4", 1), says("a5", schemas.OrderUpdated, "shop", 4, "draft"))
+	if diff := cmp.Diff([]string{"a1=delivered", "a2=delivered", "a3=delivered", "a4=superseded/stale", "a5=superseded/stale"}, kinds(b.wait(5))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestWhoCancelsIsJudgedByTime: a cancellation that waits behind supersedes, if its system owned the order's state then.
+func TestWhoCancelsIsJudgedByTime(t *testing.T) {
+	t.Parallel()
+	const moved = `
+order.status: {owner: shop, page: ops, transfers: [{to: pos, from: 2026-11-23T12:00:00Z}]}
+order.total: {owner: pos, page: ops}
+payment.amount: {owner: pos, page: ops}
+unowned: ["*"]
+`
+	for _, tt := range []struct {
+		system schemas.System
+		want   []string
+	}{
+		{"pos", []string{"a1=withheld/prerequisite_only", "a2=superseded/cancelled", "a3=withheld/nothing_to_undo"}},
+		{"shop", []string{"a1=withheld/prerequisite_only", "a2=delivered", "a3=withheld/not_owner"}},
+	} {
+		b := newOwnedBench(t, moved, warehouse)
+		events := []*schemas.Event{event("a1", schemas.PaymentCaptured, "A", 1), event("a2", schemas.OrderCreated, "A", 2), event("a3", schemas.OrderCancelled, "A", 3)}
+		events[0].System, events[1].System, events[2].System = "pos", "pos", tt.system
+		b.publish(events...)
+		b.start()
+		if diff := cmp.Diff(tt.want, kinds(b.wait(3))); diff != "" {
+			t.Errorf("cancelled by %s (-want +got):\n%s", tt.system, diff)
+		}
 	}
 }
 

@@ -41,17 +41,32 @@ var places = func() map[Field]FieldSet {
 	return out
 }()
 
-// states is the fields of an order, a customer or an item itself, of which the newest version counts. All others are of one
-// payment, refund, parcel, assessment or invoice of several.
-var states = func() (s FieldSet) {
+// ofKind is the fields whose names begin with a word.
+func ofKind(kind string) (s FieldSet) {
 	for i := range fields {
-		switch kind, _, _ := strings.Cut(string(fields[i].name), "."); kind {
-		case "order", "customer", "inventory":
+		if strings.HasPrefix(string(fields[i].name), kind+".") {
 			s |= 1 << i
 		}
 	}
 	return s
-}()
+}
+
+// The fields of each part of an event.
+var (
+	inEnrichment  = SetOf("order.enrichment")
+	inOrder       = ofKind("order") &^ inEnrichment
+	inPayment     = ofKind("payment")
+	inRefund      = ofKind("refund")
+	inFulfillment = ofKind("fulfillment")
+	inFraud       = ofKind("fraud")
+	inInvoice     = ofKind("invoice")
+	inCustomer    = ofKind("customer")
+	inInventory   = ofKind("inventory")
+)
+
+// states is the fields of an order, a customer or an item itself, of which the newest version counts. All others are of one
+// payment, refund, parcel, assessment or invoice of several.
+var states = inOrder | inEnrichment | inCustomer | inInventory
 
 // SetOf is the set of the fields named; a name that is no field of the model is left out.
 func SetOf(names ...Field) (s FieldSet) {
@@ -134,9 +149,25 @@ func ValueOf(ev *Event, field Field) (string, bool) {
 
 // Says gives the fields that the event speaks of, whether their values can be compared or not.
 func Says(ev *Event) (s FieldSet) {
-	for i := range fields {
-		if fields[i].says(ev) {
+	for rest := uint64(partsOf(ev)); rest != 0; rest &= rest - 1 {
+		if i := bits.TrailingZeros64(rest); fields[i].says(ev) {
 			s |= 1 << i
+		}
+	}
+	return s
+}
+
+// partsOf is the fields of the parts that the event has: of others it cannot speak.
+func partsOf(ev *Event) (s FieldSet) {
+	for _, part := range [...]struct {
+		there bool
+		in    FieldSet
+	}{
+		{ev.Order != nil, inOrder}, {ev.Enrichment != nil, inEnrichment}, {ev.Payment != nil, inPayment}, {ev.Refund != nil, inRefund},
+		{ev.Fulfillment != nil, inFulfillment}, {ev.Fraud != nil, inFraud}, {ev.Invoice != nil, inInvoice}, {ev.Customer != nil, inCustomer}, {ev.Inventory != nil, inInventory},
+	} {
+		if part.there {
+			s |= part.in
 		}
 	}
 	return s

@@ -17,7 +17,7 @@ func TestOwnershipFaults(t *testing.T) {
 		name, file, want string
 	}{
 		{"unknown field", "order.totl: {owner: shop, page: ops}" + rest, `:1: unknown field "order.totl": the fields are order.status, `},
-		{"unknown key", "order.total: {owner: shop, page: ops, tolerant: 1}" + rest, `:1: unknown key "tolerant": the keys here are owner, copies, tolerance, agree_within, page, on_conflict, transfers`},
+		{"unknown key", "order.total: {owner: shop, page: ops, tolerances: 1}" + rest, `:1: unknown key "tolerances": the keys here are owner, copies, tolerance, agree_within, page, on_conflict, transfers`},
 		{"unknown owner", "order.note: {owner: shop, page: ops}\norder.total: {owner: shoop, page: ops}" + rest, `:2: unknown system "shoop" of order.total: no source and no integration has it; they have a, shop`},
 		{"unknown copy", "order.total: {owner: shop, copies: [erpp], page: ops}" + rest, `:1: unknown system "erpp" of order.total`},
 		{"unknown new owner", "order.total:\n  owner: shop\n  page: ops\n  transfers:\n    - {to: nobody, from: 2026-12-01T00:00:00Z}" + rest, `:5: unknown system "nobody" of order.total`},

@@ -167,7 +167,7 @@ func (o *Owners) differ(entry *schemas.LedgerEntry, ev *schemas.Event, set schem
 			switch {
 			case w.System == ev.System && ok && order < 0:
 				stale |= schemas.SetOf(field)
-			case w.System != ev.System && len(owners) > 1 && w.Digest != value:
+			case w.System != ev.System && w.Digest != value:
 				conflict |= schemas.SetOf(field)
 			}
 		}

@@ -192,7 +192,9 @@ func TestSharedFields(t *testing.T) {
 	shared := by("shop", "admin")
 	parking := shared
 	parking.OnConflict = topology.ConflictPark
-	entries := map[schemas.Field]topology.Owner{"order.status": by("shop"), "order.email": shared, "order.total": by("admin"), "order.phone": parking, "payment.amount": by("shop")}
+	was := by("shop", "admin")
+	was.Transfers = []topology.Transfer{{To: topology.Systems{"shop"}, From: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}}
+	entries := map[schemas.Field]topology.Owner{"order.status": by("shop"), "order.email": shared, "order.note": was, "order.total": by("admin"), "order.phone": parking, "payment.amount": by("shop")}
 	released := func(f *Facts) { f.Released = true }
 	once := func(in *topology.Integration) { in.Deliver[0].Once = true }
 	for _, tt := range []struct {
@@ -224,6 +226,8 @@ func TestSharedFields(t *testing.T) {
 		{"a request that is made once is not lost", store(once), []step{{"admin order.updated 1 email=b", func(f *Facts) {
 			f.Entry.Shared = append(f.Entry.Shared, schemas.SharedWord{Field: "order.email", System: "shop", Version: "1", Digest: "other"})
 		}}}, []string{"hold conflict; order.email conflict"}},
+		{"once it is shared no more, one word is enough", store(), []step{{"admin order.updated 1 note=x", nil}, {"shop order.updated 1 note=y", nil}, {"shop order.updated 2 note=y at=12-01", nil}}, []string{
+			"call: order.note", "finish withheld conflict; order.note conflict", "call: order.note"}},
 		{"a fact goes without", store(), []step{{"admin order.updated 1 email=b", nil}, {"shop payment.captured 1 email=a", nil}}, []string{"call: order.email", "call: ; order.email conflict"}},
 		{"an event that says nothing of it is not held", store(), []step{{"shop order.updated 1 phone=1", nil}, {"admin order.updated 1 phone=2", nil}, {"shop order.updated 2 status=open", nil}}, []string{"call: order.phone", "hold conflict; order.phone conflict", "call: order.status"}},
 		{"nothing of it is kept from one of those who share it", store(func(in *topology.Integration) { in.System = "admin" }), []step{{"shop order.updated 1 email=a status=open", nil}}, []string{"call: order.status; order.email own"}},
@@ -279,6 +283,27 @@ func TestTotalAfterATransfer(t *testing.T) {
 		entry = Note(owners, entry, &schemas.Event{Type: schemas.OrderUpdated, System: tt.system, SourceVersion: tt.version, Time: noon.Add(tt.after), Order: &schemas.Order{Total: money(t, tt.amount, "EUR")}})
 		if got := entry.OrderTotal.String(); got != tt.want {
 			t.Errorf("%s %s: the total is %s, want %s", tt.system, tt.version, got, tt.want)
+		}
+	}
+}
+
+// TestSpeaksForAtItsTime: who may tell a type changes with its field's owner.
+func TestSpeaksForAtItsTime(t *testing.T) {
+	t.Parallel()
+	moved := by("shop")
+	moved.Transfers = []topology.Transfer{{To: topology.Systems{"pos", "shop"}, From: noon}}
+	owners := NewOwners(map[schemas.Field]topology.Owner{"order.status": moved})
+	for _, tt := range []struct {
+		et     schemas.EventType
+		system schemas.System
+		at     time.Time
+		want   bool
+	}{
+		{schemas.OrderCreated, "shop", noon.Add(-1), true}, {schemas.OrderCreated, "pos", noon.Add(-1), false}, {schemas.OrderCreated, "pos", noon, true}, {schemas.OrderCreated, "shop", noon, true},
+		{schemas.OrderUpdated, "pos", noon.Add(-1), true}, {schemas.PaymentCaptured, "shop", noon, false},
+	} {
+		if got := SpeaksFor(owners, tt.et, tt.system, tt.at); got != tt.want {
+			t.Errorf("%s by %s at %s: %v", tt.et, tt.system, tt.at, got)
 		}
 	}
 }
