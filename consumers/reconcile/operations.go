@@ -104,7 +104,7 @@ func (f *Fold) excuse(n *Needed, line []*fact, lacking []schemas.EventType) {
 
 // worse takes in one step, as Integration.worse takes in an answer.
 func (op *Operation) worse(n *Needed) {
-	if op.Void != "" && n.State != StateParked && n.State != StateUnknown {
+	if op.Void != "" && n.State != StateComplete && n.State != StateParked && n.State != StateUnknown {
 		n.State, n.Until, n.Detail = StateComplete, nil, cmp.Or(n.Detail, "not needed any more: "+op.Void)
 	}
 	more := n.State.rank() - op.State.rank()

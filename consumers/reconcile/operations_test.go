@@ -95,3 +95,26 @@ func TestOperations(t *testing.T) {
 		})
 	}
 }
+
+// TestOperationsText shows a person what an operation needs, what came of it and until when there is time.
+func TestOperationsText(t *testing.T) {
+	t.Parallel()
+	f := reconcile.NewFold(loadWith(t, map[string]string{"operations.yaml": operationsYAML}), "orders", "1001")
+	f.Event(order(t, event("c", schemas.OrderCreated, "shop", 0), "20.00 EUR", "paid"), reconcile.Position{Offset: 1})
+	f.Event(captured(t, "1001", "p", "20.00 EUR", "psp", 60), reconcile.Position{Offset: 2})
+	f.Event(event("x", schemas.OrderCancelled, "shop", 90), reconcile.Position{Offset: 3})
+	var text strings.Builder
+	if err := f.Order(at(120)).Write(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"operation  state     since                    what it needs\n",
+		"fulfill    complete  2026-11-23 12:01:00.000  fulfillment.shipped complete (not needed any more: order.cancelled), warehouse/fulfill complete (not needed any more: order.cancelled)\n",
+		"pay        complete  2026-11-23 12:00:00.000  order.created complete (said by shop)\n",
+		"place      complete  2026-11-23 12:00:00.000  books/book complete (not needed any more: order.cancelled)\n",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is not in\n%s", want, text.String())
+		}
+	}
+}

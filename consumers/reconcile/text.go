@@ -45,8 +45,38 @@ func (o *Order) Write(w io.Writer) error {
 	if err := columns(&b, "integration\tstate\tsince\tanswers\t", o.standings()); err != nil {
 		return err
 	}
+	if len(o.Operations) > 0 {
+		b.WriteString("\n")
+		if err := columns(&b, "operation\tstate\tsince\twhat it needs\t", o.needs()); err != nil {
+			return err
+		}
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// needs is a tab-separated line per operation.
+func (o *Order) needs() []string {
+	var out []string
+	for _, op := range o.Operations {
+		since := ""
+		if op.Since != nil {
+			since = op.Since.Format(clockForm)
+		}
+		var steps []string
+		for _, n := range op.Steps {
+			text := n.What + " " + string(n.State)
+			if n.Until != nil {
+				text += " until " + n.Until.Format(clockForm)
+			}
+			if n.Detail != "" {
+				text += " (" + flat(n.Detail) + ")"
+			}
+			steps = append(steps, text)
+		}
+		out = append(out, strings.Join([]string{op.Name, string(op.State), since, strings.Join(steps, ", ")}, "\t"))
+	}
+	return out
 }
 
 // columns writes a table without trailing spaces.
