@@ -12,7 +12,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
-	"github.com/binaryandbeyond/seam/consumers/rules"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -138,7 +137,7 @@ func (s *sim) checkEffects(in *topology.Integration) {
 		if e.operation != "book" || in.Idempotency.None && s.gaveUp(in, e.order) {
 			continue // the effect that nobody knew of is the newer one
 		}
-		if cmp, ok := rules.CompareVersions(e.version, newest[e.order]); ok && cmp < 0 {
+		if cmp, ok := schemas.CompareVersions(e.version, newest[e.order]); ok && cmp < 0 {
 			s.Errorf("I3: %s: %s of version %s took effect after version %s", in.Name, e.event, e.version, newest[e.order])
 		}
 		newest[e.order] = e.version

@@ -237,24 +237,10 @@ func (l *fieldLine) flaps(s *span, at time.Time) bool {
 // older tells whether a is an older word of the same system than b: by source version where both can be compared, else by
 // source clock. Equally old is not older, so that of two such the later by our clock counts.
 func older(a, b *fact) bool {
-	if c, ok := compareVersions(a.SourceVersion, b.SourceVersion); ok && c != 0 {
+	if c, ok := schemas.CompareVersions(a.SourceVersion, b.SourceVersion); ok && c != 0 {
 		return c < 0
 	}
 	return a.Time.Before(b.Time)
-}
-
-// compareVersions orders two source versions: numbers as numbers, RFC 3339 texts as times; ok is false for all else.
-func compareVersions(a, b string) (order int, ok bool) {
-	if ta, err := time.Parse(time.RFC3339Nano, a); err == nil {
-		tb, err := time.Parse(time.RFC3339Nano, b)
-		return ta.Compare(tb), err == nil
-	}
-	da, errA := decimal.NewFromString(a)
-	db, errB := decimal.NewFromString(b)
-	if errA != nil || errB != nil {
-		return 0, false
-	}
-	return da.Cmp(db), true
 }
 
 // agrees tells whether two values are the same within a tolerance, which counts for amounts of one currency and for counts.

@@ -47,22 +47,3 @@ func TestMaskText(t *testing.T) {
 		}
 	}
 }
-
-func TestCompareVersions(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		a, b string
-		want int
-		ok   bool
-	}{
-		{"9", "10", -1, true}, {"10", "9", 1, true}, {"1.5", "1.50", 0, true},
-		{"2026-11-23T12:00:00+01:00", "2026-11-23T11:00:00Z", 0, true}, {"2026-11-23T12:00:00Z", "2026-11-23T12:00:00.5Z", -1, true},
-		{"", "1", 0, false}, {"1", "", 0, false}, {"v1", "v2", 0, false}, {"2026-11-23T12:00:00Z", "7", 0, false}, {"7", "2026-11-23T12:00:00Z", 0, false},
-	}
-	for _, tt := range tests {
-		got, ok := compareVersions(tt.a, tt.b)
-		if ok != tt.ok || ok && got != tt.want {
-			t.Errorf("%q to %q: %d %v, want %d %v", tt.a, tt.b, got, ok, tt.want, tt.ok)
-		}
-	}
-}

@@ -109,7 +109,7 @@ func decideRoute(in *topology.Integration, own *Owners, route *topology.Route, f
 		return finish(schemas.Duplicate, schemas.ReasonOnce, "%s was made for this order by event %s", route.Operation, op.EventID)
 	}
 	if !route.Each && op != nil && op.State == schemas.OpDone && stateful(ev.Type) && (op.System == "" || op.System == ev.System) {
-		if cmp, ok := CompareVersions(ev.SourceVersion, op.Version); ok && cmp < 0 {
+		if cmp, ok := schemas.CompareVersions(ev.SourceVersion, op.Version); ok && cmp < 0 {
 			return finish(schemas.Superseded, schemas.ReasonStale, "version %s is older than %s, which was applied", ev.SourceVersion, op.Version)
 		}
 	}

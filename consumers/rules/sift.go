@@ -113,7 +113,7 @@ func (o *Owners) stale(entry *schemas.LedgerEntry, ev *schemas.Event, set schema
 // since which each owned the field; owner may be nil for one system. What cannot be compared is not older.
 func older(owner *topology.Owner, ev *schemas.Event, than *schemas.Applied) bool {
 	if ev.System == than.System {
-		order, ok := CompareVersions(ev.SourceVersion, than.Version)
+		order, ok := schemas.CompareVersions(ev.SourceVersion, than.Version)
 		return ok && order < 0
 	}
 	return owner.Reign(ev.Time) < owner.Reign(than.Time)
@@ -133,7 +133,7 @@ func (o *Owners) listen(entry *schemas.LedgerEntry, ev *schemas.Event) {
 			entry.Shared = slices.Insert(slices.Clone(entry.Shared), i, word)
 			continue
 		}
-		if order, ok := CompareVersions(ev.SourceVersion, entry.Shared[i].Version); !ok || order >= 0 {
+		if order, ok := schemas.CompareVersions(ev.SourceVersion, entry.Shared[i].Version); !ok || order >= 0 {
 			entry.Shared = slices.Clone(entry.Shared)
 			entry.Shared[i] = word
 		}
@@ -163,7 +163,7 @@ func (o *Owners) differ(entry *schemas.LedgerEntry, ev *schemas.Event, set schem
 			if w.Field != field || !owners.Has(w.System) {
 				continue
 			}
-			order, ok := CompareVersions(ev.SourceVersion, w.Version)
+			order, ok := schemas.CompareVersions(ev.SourceVersion, w.Version)
 			switch {
 			case w.System == ev.System && ok && order < 0:
 				stale |= schemas.SetOf(field)

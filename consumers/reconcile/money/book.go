@@ -51,7 +51,7 @@ func (b *Book) AddAll(movements []Movement) {
 		b.rows = map[slot]Movement{}
 	}
 	for _, m := range movements {
-		_, numbered := number(m.Version)
+		_, numbered := schemas.VersionNumber(m.Version)
 		s := slot{object{m.Kind, m.System, m.Object}, m.Whole, m.Amount.String(), m.Currency, m.Withdrawn, numbered}
 		had, known := b.rows[s]
 		if known && had.SeenAt.Before(m.SeenAt) {
@@ -149,7 +149,7 @@ func newestOf(rows []Movement) Movement {
 	var best [2]*Movement // of those without and with a number for a version
 	for i := range rows {
 		class := 0
-		if _, numbered := number(rows[i].Version); numbered {
+		if _, numbered := schemas.VersionNumber(rows[i].Version); numbered {
 			class = 1
 		}
 		if best[class] == nil || compareAge(best[class], &rows[i]) < 0 {

@@ -5,22 +5,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shopspring/decimal"
+	"github.com/binaryandbeyond/seam/schemas"
 )
 
 // versionLayouts are the texts of time that sources order their states by; those without a zone are one source's own, so
 // that they compare among themselves.
 var versionLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", time.DateTime}
-
-// number is a source version that is a plain number; ok is false for all else. Exponents are refused: comparing
-// 1e999999999 would write it out.
-func number(version string) (n decimal.Decimal, ok bool) {
-	if strings.ContainsAny(version, "eE") {
-		return n, false
-	}
-	n, err := decimal.NewFromString(version)
-	return n, err == nil
-}
 
 // instant is the time that a movement's state is of: that of its version where it is one, else when the source said it.
 func (m *Movement) instant() time.Time {
@@ -34,8 +24,8 @@ func (m *Movement) instant() time.Time {
 
 // compareAge orders two words on one object: the newer is the greater. Both have numbers for versions, or neither.
 func compareAge(a, b *Movement) int {
-	if na, ok := number(a.Version); ok {
-		nb, _ := number(b.Version)
+	if na, ok := schemas.VersionNumber(a.Version); ok {
+		nb, _ := schemas.VersionNumber(b.Version)
 		return cmp.Or(na.Cmp(nb), compareSaid(a, b))
 	}
 	return cmp.Or(a.instant().Compare(b.instant()), compareSaid(a, b))
