@@ -51,29 +51,26 @@ func (c *cli) export() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) exportDay(ctx context.Context, day, to string) (res export.Result, err error) {
+func (c *cli) exportDay(ctx context.Context, day, to string) (export.Result, error) {
 	topo, err := topology.LoadForReading(c.files(), os.LookupEnv)
 	if err != nil {
-		return res, err
+		return export.Result{}, err
 	}
-	view, err := c.openView(ctx)
-	if err != nil {
-		return res, err
-	}
-	defer func() { err = errors.Join(err, view.Close()) }()
 	day = cmp.Or(day, time.Now().In(topo.Money.Location()).AddDate(0, 0, -1).Format(time.DateOnly))
 	destination, err := export.Open(to, os.Getenv)
 	if err != nil {
-		return res, err
+		return export.Result{}, err
 	}
-	err = view.BusinessDay(ctx, day, func(b *reconcile.BusinessDay) error {
-		snapshot, err := snapshotOf(ctx, topo, b)
-		if err == nil {
-			res, err = export.Write(ctx, destination, snapshot)
-		}
-		return err
+	return fromView(ctx, c, func(v *reconcile.View) (res export.Result, err error) {
+		err = v.BusinessDay(ctx, day, func(b *reconcile.BusinessDay) error {
+			snapshot, err := snapshotOf(ctx, topo, b)
+			if err == nil {
+				res, err = export.Write(ctx, destination, snapshot)
+			}
+			return err
+		})
+		return res, err
 	})
-	return res, err
 }
 
 // snapshotOf is the three tables of a day.

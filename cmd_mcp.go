@@ -110,21 +110,12 @@ func (c *cli) writePlan(p mcp.Plan, approved bool) error {
 func (c *cli) mcpBackend() mcp.Backend {
 	return mcp.Backend{
 		Order: c.readOrder,
-		Find: func(ctx context.Context, name, value string) ([]reconcile.Listed, error) {
-			return asked(ctx, c, "/orders?"+url.Values{name: {value}}.Encode(), func(v *reconcile.View) ([]reconcile.Listed, error) { return v.Find(ctx, name, value, maxListed) })
-		},
+		Find:  c.named,
 		Facts: func(ctx context.Context, key string, q reconcile.FactsQuery) (*reconcile.Facts, error) {
 			return asked(ctx, c, factsPath(key, q), func(v *reconcile.View) (*reconcile.Facts, error) { return v.Facts(ctx, key, q) })
 		},
 		Disagreements: func(ctx context.Context, all bool) ([]reconcile.Disagreement, int, error) {
-			path := "/disagreements"
-			if all {
-				path += "?all=true"
-			}
-			list, err := asked(ctx, c, path, func(v *reconcile.View) (out listedDisagreements, err error) {
-				out.Disagreements, out.All, err = v.Disagreements(ctx, !all, maxListed)
-				return out, err
-			})
+			list, err := c.differing(ctx, all)
 			return list.Disagreements, list.All, err
 		},
 		Parked: func(ctx context.Context, f mcp.Filter) ([]*schemas.ParkedRecord, error) {

@@ -36,15 +36,8 @@ func (c *cli) sources() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				err = c.json(list)
-			} else {
-				err = c.writeSources(list)
-			}
-			if err == nil && slices.ContainsFunc(list.Sources, func(s reconcile.Source) bool { return s.Silent }) {
-				return errFound
-			}
-			return err
+			silent := slices.ContainsFunc(list.Sources, func(s reconcile.Source) bool { return s.Silent })
+			return c.answered(list, asJSON, silent, func() error { return c.writeSources(list) })
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -38,19 +39,10 @@ func (c *cli) totals() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				err = c.json(t)
-			} else {
-				err = c.writeTotals(t)
-			}
-			for _, d := range t.Differences {
-				for _, o := range d.Orders {
-					if err == nil && o.Why == reconcile.WhyAmounts {
-						err = errFound
-					}
-				}
-			}
-			return err
+			differs := slices.ContainsFunc(t.Differences, func(d reconcile.DayDifference) bool {
+				return slices.ContainsFunc(d.Orders, func(o reconcile.OrderDifference) bool { return o.Why == reconcile.WhyAmounts })
+			})
+			return c.answered(t, asJSON, differs, func() error { return c.writeTotals(t) })
 		},
 	}
 	f := cmd.Flags()

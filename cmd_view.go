@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -23,24 +24,24 @@ import (
 // consoleAddress is where a Seam on this machine answers people, unless it was told otherwise.
 const consoleAddress = "http://127.0.0.1:8090"
 
-// openView opens the view that --view names, to read it.
-func (c *cli) openView(ctx context.Context) (*reconcile.View, error) {
+// fromView opens the view that --view names, reads from it, and closes it.
+func fromView[T any](ctx context.Context, c *cli, read func(*reconcile.View) (T, error)) (out T, err error) {
 	topo, err := topology.LoadForReading(c.files(), os.LookupEnv)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	return reconcile.OpenView(ctx, reconcile.ViewConfig{Database: c.view, Topology: topo, ReadOnly: true})
+	view, err := reconcile.OpenView(ctx, reconcile.ViewConfig{Database: c.view, Topology: topo, ReadOnly: true})
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, view.Close()) }()
+	return read(view)
 }
 
 // asked gives what the view says: from its database where --view names one, else from the console of a Seam on this machine.
-func asked[T any](ctx context.Context, c *cli, path string, from func(*reconcile.View) (T, error)) (out T, err error) {
+func asked[T any](ctx context.Context, c *cli, path string, read func(*reconcile.View) (T, error)) (out T, err error) {
 	if c.view != "" {
-		view, err := c.openView(ctx)
-		if err != nil {
-			return out, err
-		}
-		defer func() { err = errors.Join(err, view.Close()) }()
-		return from(view)
+		return fromView(ctx, c, read)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, consoleAddress+path, nil)
 	if err != nil {
@@ -59,6 +60,20 @@ func asked[T any](ctx context.Context, c *cli, path string, from func(*reconcile
 		return out, fmt.Errorf("the console answers %d: %s", resp.StatusCode, strings.TrimSpace(string(body)))
 	}
 	return out, json.Unmarshal(body, &out)
+}
+
+// answered prints an answer, as JSON or as text, and says by the exit code whether a fault was found in it.
+func (c *cli) answered(answer any, asJSON, found bool, text func() error) error {
+	if asJSON {
+		text = func() error { return c.json(answer) }
+	}
+	if err := text(); err != nil {
+		return err
+	}
+	if found {
+		return errFound
+	}
+	return nil
 }
 
 // order is seam order: what happened to one order in every system.
@@ -83,15 +98,7 @@ func (c *cli) order() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				err = c.json(o)
-			} else {
-				err = o.Write(c.out)
-			}
-			if err == nil && o.State != reconcile.StateComplete && o.State != reconcile.StatePending {
-				return errFound
-			}
-			return err
+			return c.answered(o, asJSON, o.State != reconcile.StateComplete && o.State != reconcile.StatePending, func() error { return o.Write(c.out) })
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "JSON")
@@ -117,14 +124,9 @@ func oneName(cmd *cobra.Command, args []string) error {
 }
 
 // readOrder asks the view, or reads the topics.
-func (c *cli) readOrder(ctx context.Context, key string) (o *reconcile.Order, err error) {
+func (c *cli) readOrder(ctx context.Context, key string) (*reconcile.Order, error) {
 	if c.view != "" {
-		view, err := c.openView(ctx)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, view.Close()) }()
-		return view.Order(ctx, key)
+		return fromView(ctx, c, func(v *reconcile.View) (*reconcile.Order, error) { return v.Order(ctx, key) })
 	}
 	cfg, err := c.reader()
 	if err != nil {
@@ -136,9 +138,14 @@ func (c *cli) readOrder(ctx context.Context, key string) (o *reconcile.Order, er
 // maxListed is how many rows a list shows.
 const maxListed = 1000
 
+// named is the orders of another name.
+func (c *cli) named(ctx context.Context, kind, value string) ([]reconcile.Listed, error) {
+	return asked(ctx, c, "/orders?"+url.Values{kind: {value}}.Encode(), func(v *reconcile.View) ([]reconcile.Listed, error) { return v.Find(ctx, kind, value, maxListed) })
+}
+
 // find prints the orders of another name.
 func (c *cli) find(ctx context.Context, kind, value string, asJSON bool) error {
-	list, err := asked(ctx, c, "/orders?"+url.Values{kind: {value}}.Encode(), func(v *reconcile.View) ([]reconcile.Listed, error) { return v.Find(ctx, kind, value, maxListed) })
+	list, err := c.named(ctx, kind, value)
 	if err != nil {
 		return err
 	}
@@ -163,6 +170,19 @@ type listedDisagreements struct {
 	Freshness     reconcile.Freshness      `json:"freshness"`
 }
 
+// differing is what systems differ about; with all also what they differed about before.
+func (c *cli) differing(ctx context.Context, all bool) (listedDisagreements, error) {
+	path := "/disagreements"
+	if all {
+		path += "?all=true"
+	}
+	return asked(ctx, c, path, func(v *reconcile.View) (out listedDisagreements, err error) {
+		out.Freshness = v.Freshness()
+		out.Disagreements, out.All, err = v.Disagreements(ctx, !all, maxListed)
+		return out, err
+	})
+}
+
 // disagreements is seam disagreements: what systems differ about.
 func (c *cli) disagreements() *cobra.Command {
 	var asJSON, closed bool
@@ -172,29 +192,12 @@ func (c *cli) disagreements() *cobra.Command {
 		Long:    "Asks the reconciler's database that --view names, else a console on this machine. Exit 1 where one is overdue.",
 		Example: "  seam disagreements\n  seam disagreements --all --json\n  seam disagreements --view postgres://seam@db/seam",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			path := "/disagreements"
-			if closed {
-				path += "?all=true"
-			}
-			list, err := asked(cmd.Context(), c, path, func(v *reconcile.View) (out listedDisagreements, err error) {
-				out.Freshness = v.Freshness()
-				out.Disagreements, out.All, err = v.Disagreements(cmd.Context(), !closed, maxListed)
-				return out, err
-			})
+			list, err := c.differing(cmd.Context(), closed)
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				err = c.json(list)
-			} else {
-				err = c.writeDisagreements(list)
-			}
-			for _, d := range list.Disagreements {
-				if err == nil && d.State == reconcile.DisagreementOverdue {
-					err = errFound
-				}
-			}
-			return err
+			found := slices.ContainsFunc(list.Disagreements, func(d reconcile.Disagreement) bool { return d.State == reconcile.DisagreementOverdue })
+			return c.answered(list, asJSON, found, func() error { return c.writeDisagreements(list) })
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
