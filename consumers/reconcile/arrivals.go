@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,9 +29,6 @@ type arrivalKey struct {
 func (b *intake) arrived(ev *schemas.Event) {
 	if ev == nil || ev.IngestedAt.IsZero() {
 		return
-	}
-	if b.arrivals == nil {
-		b.arrivals = map[arrivalKey]arrival{}
 	}
 	k := arrivalKey{sqlText(string(ev.System)), sqlText(ev.Source), ev.IngestedAt.UTC().Truncate(time.Hour)}
 	behind := ev.IngestedAt.Sub(ev.Time).Milliseconds()
@@ -59,7 +57,7 @@ func (v *View) writeArrivals(ctx context.Context, tx *sql.Tx, b *intake) error {
 		case err == nil:
 			had.last = last.Time
 			a = had.with(a)
-		case !isNoRows(err):
+		case !errors.Is(err, sql.ErrNoRows):
 			return fmt.Errorf("read arrivals: %w", err)
 		}
 		rows = append(rows, []any{k.system, k.source, k.hour, a.n, a.last, a.ahead, a.late})

@@ -60,7 +60,7 @@ func (v *View) BusinessDay(ctx context.Context, day string, do func(*BusinessDay
 		return fmt.Errorf("read day %s: %w", day, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // nothing was written
-	b := &BusinessDay{Day: day, Zone: v.topo.Money.Location().String(), tx: tx, v: v}
+	b := &BusinessDay{Day: day, Zone: v.zone.String(), tx: tx, v: v}
 	var caughtUp moment
 	if err := tx.QueryRowContext(ctx, "SELECT caught_up_at FROM reconciler").Scan(&caughtUp); err != nil {
 		return fmt.Errorf("read day %s: %w", day, err)

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -170,8 +169,6 @@ func (d *database) bind(stmt string) string {
 	}
 	return b.String()
 }
-
-func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
 // arg is a value as the database takes it.
 func (d *database) arg(v any) any {

@@ -267,8 +267,8 @@ func (v *View) checked(starts, ends map[place]int64, at time.Time) {
 	v.mu.Lock()
 	v.starts, v.ends, v.fresh.CheckedAt = starts, ends, at
 	for p, start := range starts {
-		if lost := start - v.next[p]; lost > 0 && v.next[p] > 0 && v.next[p] < start {
-			v.log.Error("retention took records that the view had not read", "topic", p.topic, "partition", p.partition, "from", v.next[p], "to", start)
+		if next := v.next[p]; next > 0 && next < start {
+			v.log.Error("retention took records that the view had not read", "topic", p.topic, "partition", p.partition, "from", next, "to", start)
 		}
 	}
 	v.mu.Unlock()

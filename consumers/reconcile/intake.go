@@ -26,6 +26,10 @@ type intake struct {
 	notices  map[noticeKey]bool
 }
 
+func newIntake() *intake {
+	return &intake{next: map[place]int64{}, touched: map[subject]*entry{}, counts: map[[2]string]int64{}, arrivals: map[arrivalKey]arrival{}, notices: map[noticeKey]bool{}}
+}
+
 // The counts of a Summary.
 const (
 	countKeys        = "keys" // of an event topic
@@ -127,7 +131,7 @@ func (v *View) readSome(ctx context.Context, tx *sql.Tx, b *intake, topic string
 			return 0, err
 		}
 		if rules == v.rules {
-			e.rows = rowsOf(e.fold.Order(judged.Time), e.fold.allRefs(), v.topo.Money.Location())
+			e.rows = rowsOf(e.fold.Order(judged.Time), e.fold.allRefs(), v.zone)
 		} else {
 			e.rows = nil // other rows may stand there
 		}
@@ -158,7 +162,7 @@ func (v *View) write(ctx context.Context, tx *sql.Tx, b *intake) error {
 	gone, came := map[*table][][]any{}, map[*table][][]any{}
 	for s, e := range b.touched {
 		o := e.fold.Order(judged)
-		rows := rowsOf(o, e.fold.allRefs(), v.topo.Money.Location())
+		rows := rowsOf(o, e.fold.allRefs(), v.zone)
 		facts, err := e.fold.pack()
 		if err != nil {
 			return fmt.Errorf("facts of %s %s: %w", s.topic, s.key, err)
@@ -257,7 +261,7 @@ func (v *View) judge(ctx context.Context, most int) (int, error) {
 	for done := 0; ; {
 		n := 0
 		err := v.transact(ctx, func(tx *sql.Tx) error {
-			b := &intake{next: map[place]int64{}, counts: map[[2]string]int64{}, touched: map[subject]*entry{}}
+			b := newIntake()
 			var err error
 			if n, err = v.loadDue(ctx, tx, b); err != nil || n == 0 {
 				return err

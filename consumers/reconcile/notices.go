@@ -29,9 +29,6 @@ func (b *intake) queue(r record) {
 	if r.table != disagreementsTable {
 		return
 	}
-	if b.notices == nil {
-		b.notices = map[noticeKey]bool{}
-	}
 	v := r.values
 	b.notices[noticeKey{v[0].(string), v[1].(string), v[2].(string), v[3].(string), v[4].(string)}] = true
 }
@@ -198,8 +195,7 @@ func (p *publisher) publish(ctx context.Context, list []*schemas.Disagreement) e
 		}
 		k := noticeKey{d.Topic, d.Key, string(d.Field), d.Object, string(d.System)}
 		id := string(k.recordKey()) + "|" + d.Since.Format(timeForm) + "|" + d.State
-		partition := kgo.StickyKeyPartitioner(nil).ForTopic(topic).Partition(&kgo.Record{Key: []byte(d.Key)}, int(p.topo.Partitions))
-		recs = append(recs, &kgo.Record{Topic: topic, Partition: int32(partition), Key: k.recordKey(), Value: value, Headers: []kgo.RecordHeader{
+		recs = append(recs, &kgo.Record{Topic: topic, Partition: keyed(d.Key, p.topo.Partitions), Key: k.recordKey(), Value: value, Headers: []kgo.RecordHeader{
 			{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte(id)}, {Key: "ce_type", Value: []byte("seam.disagreement." + d.State)}, {Key: "ce_source", Value: []byte("/seam/reconcile")},
 			{Key: "ce_subject", Value: []byte(d.Key)}, {Key: "content-type", Value: []byte("application/avro")}}})
 	}

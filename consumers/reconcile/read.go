@@ -63,7 +63,7 @@ func ReadOrder(ctx context.Context, c ReadConfig, key string) (*Order, error) {
 	from := map[string][]int32{}
 	for topic, n := range details {
 		for _, s := range wanted {
-			if p := c.partition(topic, s.key, n); !contains(from[topic], p) {
+			if p := c.partition(s.key, n); !contains(from[topic], p) {
 				from[topic] = append(from[topic], p)
 			}
 		}
@@ -204,13 +204,18 @@ func (c ReadConfig) readAll(ctx context.Context, adm *kadm.Client, topic string,
 
 // partition is where records of a key are: by Kafka's default partitioner, or where the record stood that a key without a
 // key names.
-func (c ReadConfig) partition(topic, key string, n int32) int32 {
+func (c ReadConfig) partition(key string, n int32) int32 {
 	if parts := strings.Split(key, "/"); len(parts) == 3 && strings.HasPrefix(parts[0], c.Topology.Prefix) {
 		if p, err := strconv.ParseInt(parts[1], 10, 32); err == nil && int32(p) < n && p >= 0 && contains(followed(c.Topology), parts[0]) {
 			return int32(p)
 		}
 	}
-	return int32(kgo.StickyKeyPartitioner(nil).ForTopic(topic).Partition(&kgo.Record{Key: []byte(key)}, int(n)))
+	return keyed(key, n)
+}
+
+// keyed is the partition of a key among n, by Kafka's default partitioner.
+func keyed(key string, n int32) int32 {
+	return int32(kgo.StickyKeyPartitioner(nil).ForTopic("").Partition(&kgo.Record{Key: []byte(key)}, int(n)))
 }
 
 func contains[T comparable](list []T, x T) bool {

@@ -76,7 +76,7 @@ func (v *View) Totals(ctx context.Context, from, to string) (*Totals, error) {
 			return nil, fmt.Errorf("%w: %q", ErrNoDay, day)
 		}
 	}
-	out := &Totals{From: from, To: to, Zone: cmp.Or(v.topo.Money.Zone, "UTC"), Totals: []DayTotal{}, Differences: []DayDifference{}, Freshness: v.Freshness()}
+	out := &Totals{From: from, To: to, Zone: v.zone.String(), Totals: []DayTotal{}, Differences: []DayDifference{}, Freshness: v.Freshness()}
 	t := newTally(moneyRules(v.topo).Compare)
 	rows, err := v.db.QueryContext(ctx, v.db.bind("SELECT key, day, kind, system, currency, amount FROM movements WHERE topic = ? AND day BETWEEN ? AND ? ORDER BY key"), schemas.TopicOrders, from, to)
 	if err != nil {

@@ -27,7 +27,8 @@ import (
 // only read, until the writer is gone for leaderLease. Safe for concurrent use.
 type View struct {
 	topo     *topology.Topology
-	rules    string // fingerprint of what answers depend on beside the facts
+	rules    string         // fingerprint of what answers depend on beside the facts
+	zone     *time.Location // of business days
 	acts     acting
 	now      func() time.Time
 	log      *slog.Logger
@@ -110,7 +111,7 @@ func OpenView(ctx context.Context, c ViewConfig) (*View, error) {
 	if v.log == nil {
 		v.log = slog.New(slog.DiscardHandler)
 	}
-	v.rules = fingerprint(c.Topology)
+	v.rules, v.zone = fingerprint(c.Topology), c.Topology.Money.Location()
 	if c.Database == "" {
 		dir, err := os.MkdirTemp("", "seam-view-")
 		if err != nil {
@@ -291,7 +292,7 @@ func (v *View) position(ctx context.Context) error {
 func (v *View) Apply(ctx context.Context, serde *schemas.Serde, recs ...*kgo.Record) error {
 	v.writer.Lock()
 	defer v.writer.Unlock()
-	b := &intake{next: map[place]int64{}, counts: map[[2]string]int64{}, touched: map[subject]*entry{}}
+	b := newIntake()
 	var taken []*decoded
 	topics := followed(v.topo)
 	for _, rec := range recs {
