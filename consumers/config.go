@@ -27,6 +27,8 @@ type Config struct {
 	Tick time.Duration
 	// Session is the group's session.timeout.ms. Default 12s; calls are allowed for three quarters of it after a heartbeat.
 	Session time.Duration
+	// Facts is asked before each call whose body names facts. Required where a route's does.
+	Facts   Facts
 	Ledger  *ledger.Disk // local copy of the ledgers, shared by the workers of a process; nil keeps them in memory
 	Metrics *Metrics     // default: not registered anywhere
 	Logger  *slog.Logger

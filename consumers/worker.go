@@ -18,6 +18,9 @@ import (
 // only on a topology that cannot run.
 func Run(ctx context.Context, c Config) error {
 	c = c.withDefaults()
+	if c.Facts == nil && c.Integration.TellsFacts() {
+		return fmt.Errorf("worker %s: its body names facts (%s), and there is nobody to ask for them", c.Integration.Name, c.Integration.Mark)
+	}
 	kinds, err := deliver.New(c.Integration)
 	if err != nil {
 		return fmt.Errorf("worker %s: %w", c.Integration.Name, err)
@@ -143,6 +146,9 @@ func (e *engine) report(now time.Time, force bool) {
 		if p.lost != "" {
 			st.State, st.CircuitWhy = "paused", p.lost
 		}
+	}
+	if e.facts.why != "" {
+		st.CircuitWhy = e.facts.why
 	}
 	name := e.in.Name
 	e.Metrics.inFlight.WithLabelValues(name).Set(float64(e.inFlight))

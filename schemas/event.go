@@ -267,6 +267,7 @@ type Enrichment struct {
 	Tags     []string
 	Model    string
 	FactsAt  *time.Time // the as-of time of the oldest fact it saw
+	FactsID  string     // the id of the facts it was made from, as they were given
 }
 
 // Customer is personal data throughout but the id.

@@ -179,6 +179,7 @@ func integrationDefaults(in *Integration) {
 	or(&in.DedupWindow, Duration(35*24*time.Hour))
 	if in.Facts != nil {
 		or(&in.Facts.OnDisagreement, DisagreementRefuse)
+		or(&in.Facts.Wait, in.CompleteWithin)
 	}
 	if in.Idempotency.Probe != "" {
 		or(&in.Idempotency.Settles, 2*in.Timeout)

@@ -30,9 +30,10 @@ var Classes = []Class{Delivered, AlreadyDone, Rejected, Retry, Unknown, Credenti
 type Request struct {
 	Event     *schemas.Event // less the fields that may not be written
 	Route     *topology.Route
-	Key       string // idempotency key, the same at every attempt
-	Attempt   int    // from 1
-	Topic     string // where the event was read
+	Facts     *topology.FactSet // that the body may name; nil for none
+	Key       string            // idempotency key, the same at every attempt
+	Attempt   int               // from 1
+	Topic     string            // where the event was read
 	Partition int32
 	// TraceParent is the W3C context to send on; empty for none.
 	TraceParent string

@@ -44,7 +44,7 @@ func (k *fileKind) Probe(context.Context, Request) Result {
 
 // Deliver appends the row and syncs it to disk.
 func (k *fileKind) Deliver(_ context.Context, r Request) Result {
-	members, err := r.Route.Body.Eval(topology.ScopeOf(r.Event, r.Key), r.Route.Required)
+	members, err := r.Route.Body.Eval(topology.ScopeOf(r.Event, r.Key).WithFacts(r.Facts), r.Route.Required)
 	if err != nil {
 		return Result{Class: Unmappable, Detail: err.Error()}
 	}

@@ -55,7 +55,7 @@ func newHTTP(in *topology.Integration) (*httpKind, error) {
 
 // Deliver makes the route's request.
 func (k *httpKind) Deliver(ctx context.Context, r Request) Result {
-	scope := topology.ScopeOf(r.Event, r.Key)
+	scope := topology.ScopeOf(r.Event, r.Key).WithFacts(r.Facts)
 	body, err := r.Route.Body.AppendJSON(nil, scope, r.Route.Required)
 	if err != nil {
 		return Result{Class: Unmappable, Detail: err.Error()}
