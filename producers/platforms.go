@@ -42,6 +42,7 @@ func (p *platform) read(d *delivery) *reading {
 		}
 		p.normalize(d, root, r)
 	})
+	r.check(d.source)
 	if len(r.events) == 0 && len(r.rejects) == 0 {
 		r.refuse("", &fault{"", "the body holds nothing"})
 	}

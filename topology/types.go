@@ -105,6 +105,9 @@ type Source struct {
 	Dir string `yaml:"dir"`
 	// Files says how the files of Dir are read; the first that matches a file's name is used.
 	Files []FileFormat `yaml:"files"`
+	// Checks limits what its events may say, by member ("enrichment.category"); one that violates a check goes to quarantine.
+	// Of sources that send webhooks. Default none.
+	Checks map[string]Check `yaml:"checks"`
 	// Mark (file:line) is where the source was read, for errors.
 	Mark string `yaml:"-"`
 }

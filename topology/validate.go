@@ -67,6 +67,7 @@ func (l *loader) source(t *Topology, s *Source) {
 	if s.System == "" {
 		l.at(file, "system", "system is missing: name whose opinion these events are (shop, erp, warehouse, ...)")
 	}
+	l.checks(file, s)
 	switch s.Platform {
 	case Shopify, WooCommerce, Stripe, Adyen, StandardWebhooks:
 	case Files:

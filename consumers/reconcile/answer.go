@@ -29,6 +29,7 @@ func (f *Fold) Order(now time.Time) *Order {
 		o.Integrations = append(o.Integrations, f.integration(name, line, now))
 	}
 	o.Money = f.money(now)
+	o.Derived = f.derived(o, line)
 	o.Operations = append(o.Operations, f.operations(o, line, now)...)
 	o.Fields = f.said()
 	o.Disagreements = f.Disagreements(now)
@@ -186,6 +187,7 @@ func (a *answer) fill(out *Answer, last *outcome, now time.Time) {
 	out.Kind, out.Reason, out.Detail = last.kind, last.reason, last.detail
 	if m := last.made; m != nil {
 		out.Operation, out.Reference, out.IdempotencyKey, out.WithheldFields = m.operation, m.reference, m.key, m.withheld
+		out.Facts = m.facts
 		out.attempts(m.attempts)
 	}
 	parkedAt, run := last.time, true // run: of parkings for one reason that follow one another the first counts
@@ -219,9 +221,9 @@ func (a *Answer) park(since time.Time, until *time.Time, now time.Time) {
 	switch {
 	case a.Reason == schemas.ReasonUnknown:
 		a.State = StateUnknown
-	case a.Reason == schemas.ReasonNeeds && until != nil && !now.After(*until):
+	case (a.Reason == schemas.ReasonNeeds || a.Reason == schemas.ReasonFacts) && until != nil && !now.After(*until):
 		a.State, a.Until = StatePending, until
-	case a.Reason == schemas.ReasonNeeds && until != nil:
+	case (a.Reason == schemas.ReasonNeeds || a.Reason == schemas.ReasonFacts) && until != nil:
 		a.Since = until
 	}
 }

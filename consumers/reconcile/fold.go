@@ -66,6 +66,8 @@ type fact struct {
 	said []word
 	refs []ref
 	paid []money.Movement // what it tells of money
+	// origin is what it was made from; nil for what a system says of itself.
+	origin *origin
 }
 
 // ref is another name under which a key is looked for: kind is customer, email (a hash), number, payment or sku.
@@ -99,6 +101,7 @@ type made struct {
 	operation, reference, key string
 	withheld                  []string
 	attempts                  []schemas.Attempt
+	facts                     *FactsUsed
 }
 
 // copied tells whether it is about a copy of an event that was handled, or waits, under the same id.
@@ -117,7 +120,7 @@ func newFold(topo *topology.Topology, acts acting, topic, key string) *Fold {
 
 // Event adds an event that stands at a position; false when it is a copy of one that is known. Of copies the first counts.
 func (f *Fold) Event(ev *schemas.Event, at Position) (first bool) {
-	return f.add(&fact{at: at, said: wordsOf(ev), refs: refsOf(ev), paid: money.Of(ev), Event: Event{ID: ev.ID, Type: ev.Type, System: ev.System, Source: ev.Source, Time: ev.Time, IngestedAt: ev.IngestedAt,
+	return f.add(&fact{at: at, said: wordsOf(ev), refs: refsOf(ev), paid: money.Of(ev), origin: originOf(ev), Event: Event{ID: ev.ID, Type: ev.Type, System: ev.System, Source: ev.Source, Time: ev.Time, IngestedAt: ev.IngestedAt,
 		SourceVersion: ev.SourceVersion, BusinessID: ev.BusinessID, Copies: 1, Partition: at.Partition, Offset: at.Offset}})
 }
 
@@ -151,8 +154,8 @@ func (f *Fold) Outcome(o *schemas.Outcome, at Position) {
 		return
 	}
 	n := &outcome{at: at, kind: intern(o.Kind), reason: intern(o.Reason), detail: intern(maskText(o.Detail)), instance: intern(o.Instance), time: o.At, until: o.Until}
-	if o.Operation+o.Reference+o.IdempotencyKey != "" || len(o.WithheldFields)+len(o.Attempts) > 0 {
-		n.made = &made{intern(o.Operation), o.Reference, o.IdempotencyKey, o.WithheldFields, maskAttempts(o.Attempts)}
+	if o.Operation+o.Reference+o.IdempotencyKey != "" || len(o.WithheldFields)+len(o.Attempts) > 0 || o.Facts != nil {
+		n.made = &made{intern(o.Operation), o.Reference, o.IdempotencyKey, o.WithheldFields, maskAttempts(o.Attempts), usedOf(o.Facts)}
 	}
 	a := f.answer(o.Integration, o.EventID)
 	i, _ := slices.BinarySearchFunc(a.outcomes, n, func(x, y *outcome) int { return x.at.compare(y.at) })

@@ -46,8 +46,9 @@ type Order struct {
 	Until         *time.Time     `json:"until,omitempty"`
 	Pages         []string       `json:"pages"` // teams to ask about late, missing, parked, unknown and overdue disagreements and sums, sorted
 	Events        []Event        `json:"events"`
-	Integrations  []Integration  `json:"integrations"` // those concerned, sorted by name
-	Operations    []Operation    `json:"operations"`   // those that began, sorted by name
+	Integrations  []Integration  `json:"integrations"`      // those concerned, sorted by name
+	Operations    []Operation    `json:"operations"`        // those that began, sorted by name
+	Derived       []Derived      `json:"derived,omitempty"` // what was made from facts, in the order of our clock
 	Money         *Money         `json:"money,omitempty"`
 	Fields        []Field        `json:"fields"`
 	Disagreements []Disagreement `json:"disagreements"` // open ones first, then by Since
@@ -97,6 +98,7 @@ type Answer struct {
 	WithheldFields []string            `json:"withheld_fields,omitempty"`
 	Needs          []schemas.EventType `json:"needs,omitempty"`
 	Attempts       []Attempt           `json:"attempts"`
+	Facts          *FactsUsed          `json:"facts,omitempty"` // that its newest call carried; nil where it carried none
 	Since          *time.Time          `json:"since,omitempty"` // as Order.Since
 	Until          *time.Time          `json:"until,omitempty"` // as Order.Until
 	Duplicates     int                 `json:"duplicates"`      // copies of the event it absorbed
