@@ -46,8 +46,8 @@ type Config struct {
 	// View is where the reconciler keeps what it knows: the file of an SQLite database, or postgres://... Default view.db in
 	// DataDir, and without that a file that goes at the end.
 	View string
-	// Facts is the URL of the console that is asked for the facts that calls carry. Default the view of this process, where the
-	// reconciler runs in it.
+	// Facts is the URL of the console that is asked for the facts that calls carry, where the reconciler does not run in this
+	// process; else its own view is asked.
 	Facts string
 	// Instance names this process in every group; with a name a restart takes its partitions back at once. Default random,
 	// and then the group waits a session (12s) for a process that died.

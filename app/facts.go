@@ -19,11 +19,11 @@ const catchUp = time.Second
 // facts is whom the workers of this process ask for facts: its own view, else the console at Config.Facts. It is nil where
 // nobody needs any, and an error where somebody does and there is neither.
 func (c *Config) facts(view *reconcile.View) (consumers.Facts, error) {
-	if c.Facts != "" {
-		return consumers.FactsAt(c.Facts)
-	}
 	if view != nil {
 		return FactsOf(view), nil
+	}
+	if c.Facts != "" {
+		return consumers.FactsAt(c.Facts)
 	}
 	for i := range c.Topology.Integrations {
 		if in := &c.Topology.Integrations[i]; c.runs(in.Name) && in.TellsFacts() {

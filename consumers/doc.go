@@ -15,6 +15,7 @@
 //	                   ─▶ unknown ─▶ intent ...            (an upsert; a key that is still remembered)
 //	                              ─▶ probe ─▶ already_done | retry | unknown
 //	                              ─▶ parked                (no key, no probe, or the key is forgotten)
+//	received ─▶ parked ─▶ intent ...                       (the facts that its call carries were refused; they are asked for again)
 //	parked   ─▶ intent ...                                 (what it needed came, or the one it stood behind is gone)
 //	         ─▶ superseded                                 (a cancelling event came first)
 //	         ─▶ released ─▶ intent ...                     (a person said: again)
