@@ -120,6 +120,11 @@ func (t *Topology) Scale(f float64) {
 		}
 		for j := range in.Deliver {
 			scale(&in.Deliver[j].NeedsWithin)
+			if rb := in.Deliver[j].ReadBack; rb != nil {
+				scale(&rb.After)
+				scale(&rb.Every)
+				scale(&rb.Until)
+			}
 		}
 		in.Facts.scale(scale)
 	}
@@ -201,6 +206,9 @@ func integrationDefaults(in *Integration) {
 		})
 		if r.HTTP != nil {
 			or(&r.HTTP.Method, "POST")
+		}
+		if r.ReadBack != nil {
+			or(&r.ReadBack.After, Duration(time.Minute))
 		}
 	}
 }

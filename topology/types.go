@@ -215,7 +215,9 @@ type Route struct {
 	// Required names the top members of Body without which there is no request: the event is parked then.
 	Required []string `yaml:"required"`
 	Answers  Answers  `yaml:"answers"`
-	Mark     string   `yaml:"-"`
+	// ReadBack asks, some time after a call succeeded, for the record it made. Default nil: nobody asks.
+	ReadBack *ReadBack `yaml:"read_back"`
+	Mark     string    `yaml:"-"`
 }
 
 // RefundFull is the pseudo-type of Route.SupersededBy and Route.On: see there.
