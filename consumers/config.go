@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/time/rate"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/schemas"
@@ -37,7 +38,8 @@ type Config struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
-	extra []kgo.Opt // of tests, after the worker's own
+	extra   []kgo.Opt     // of tests, after the worker's own
+	limiter *rate.Limiter // of calls and read-backs together
 }
 
 func (c Config) withDefaults() Config {

@@ -150,6 +150,7 @@ func newEngine(c Config, kinds deliver.Set) *engine {
 		counts:   c.Metrics.of(c.Integration.Name),
 	}
 	e.batch = newBatch(1)
+	e.gate.pace.follow(c.limiter, false)
 	e.facts.due = map[schemas.EventID]factDue{}
 	return e
 }

@@ -21,6 +21,8 @@ type Metrics struct {
 	restoring    *prometheus.GaugeVec     // seam_restoring_partitions{integration}
 	factsRefused *prometheus.CounterVec   // seam_facts_refused_total{integration,reason}: answers that the policy refused
 	factsAway    *prometheus.GaugeVec     // seam_facts_unavailable{integration}: 1 while nobody can be asked for facts
+	readBacks    *prometheus.CounterVec   // seam_read_backs_total{integration,result}: found, missing, failed, retried
+	readBacksDue *prometheus.GaugeVec     // seam_read_backs_due{integration}
 	lost         *prometheus.GaugeVec     // seam_lost_records{integration,topic,partition}: gone before they were read; the partition stands
 }
 
@@ -50,8 +52,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	m.factsRefused = counter("seam_facts_refused_total", "Refusals of facts that a call was to carry; no call was made.", "reason")
 	m.factsAway = gauge("seam_facts_unavailable", "1 while nobody can be asked for facts: events that need them wait.")
+	m.readBacks = counter("seam_read_backs_total", "Reads of what a call had made, by what they found.", "result")
+	m.readBacksDue = gauge("seam_read_backs_due", "Records of calls that are still to be read back by this process.")
 	if reg != nil {
-		reg.MustRegister(m.outcomes, m.attempts, m.took, m.replayed, m.inFlight, m.circuit, m.parked, m.restarts, m.commits, m.restoring, m.factsRefused, m.factsAway, m.lost)
+		reg.MustRegister(m.outcomes, m.attempts, m.took, m.replayed, m.inFlight, m.circuit, m.parked, m.restarts, m.commits, m.restoring, m.factsRefused, m.factsAway, m.readBacks, m.readBacksDue, m.lost)
 	}
 	return m
 }

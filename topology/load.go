@@ -120,11 +120,7 @@ func (t *Topology) Scale(f float64) {
 		}
 		for j := range in.Deliver {
 			scale(&in.Deliver[j].NeedsWithin)
-			if rb := in.Deliver[j].ReadBack; rb != nil {
-				scale(&rb.After)
-				scale(&rb.Every)
-				scale(&rb.Until)
-			}
+			in.Deliver[j].ReadBack.scale(scale)
 		}
 		in.Facts.scale(scale)
 	}

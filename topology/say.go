@@ -101,6 +101,16 @@ func moneyOf(value any) (*schemas.Money, error) {
 // mostReadBack is the longest that a record is read back after its call: what is still to be read holds the offset of its group.
 const mostReadBack = Duration(24 * time.Hour)
 
+// scale is Topology.Scale of a read-back; nil has nothing to scale.
+func (rb *ReadBack) scale(scale func(*Duration)) {
+	if rb == nil {
+		return
+	}
+	for _, d := range []*Duration{&rb.After, &rb.Every, &rb.Until} {
+		scale(d)
+	}
+}
+
 // readBack checks what a route reads back.
 func (l *loader) readBack(file, at string, in *Integration, r *Route) {
 	rb := r.ReadBack
