@@ -25,11 +25,12 @@ func (f *Fold) Order(now time.Time) *Order {
 		}
 		o.Events = append(o.Events, e)
 	}
+	reads := readsOf(line)
 	for _, name := range f.concerned() {
-		o.Integrations = append(o.Integrations, f.integration(name, line, now))
+		o.Integrations = append(o.Integrations, f.integration(name, line, reads, now))
 	}
 	o.Money = f.money(now)
-	o.Derived = f.derived(o, line)
+	o.Derived, o.ReadBacks = f.derived(o, line), readBacks(reads, now)
 	o.Operations = append(o.Operations, f.operations(o, line, now)...)
 	o.Fields = f.said()
 	o.Disagreements = f.Disagreements(now)
@@ -61,8 +62,8 @@ func (f *Fold) concerned() []string {
 	return out
 }
 
-// integration is how one integration stands, over the events of a timeline.
-func (f *Fold) integration(name string, line []*fact, now time.Time) Integration {
+// integration is how one integration stands, over the events of a timeline and what was read back.
+func (f *Fold) integration(name string, line, reads []*fact, now time.Time) Integration {
 	in := f.topo.Integration(name)
 	out := Integration{Name: name, State: StateComplete, Answers: []Answer{}}
 	var within time.Duration
@@ -77,7 +78,9 @@ func (f *Fold) integration(name string, line []*fact, now time.Time) Integration
 		if a == nil && (in == nil || ev.Copies == 0 || !f.acts.on(name, ev.Type, ev.IngestedAt)) {
 			continue
 		}
-		out.Answers = append(out.Answers, answerOf(a, ev, within, now))
+		answer := answerOf(a, ev, within, now)
+		f.readBack(&answer, name, reads)
+		out.Answers = append(out.Answers, answer)
 		known = known || a != nil && (a.latest() == nil || a.latest().reason != schemas.ReasonNotSubscribed)
 	}
 	for i := range out.Answers {
@@ -137,6 +140,8 @@ func (a Answer) why() string {
 		return s + " has no outcome"
 	case a.Reason == schemas.ReasonNeeds && a.State == StatePending:
 		return s + " " + a.Detail
+	case a.State == StateMissing && a.Kind != "":
+		return s + ": " + a.Detail
 	case a.Detail == "":
 		return fmt.Sprintf("%s: %s", s, a.Reason)
 	}

@@ -263,7 +263,7 @@ func (f *Fold) said() []Field {
 	for _, l := range f.lines() {
 		field := Field{Field: l.field, Object: l.object, Owner: l.ownedBy()}
 		for _, s := range l.newest {
-			field.Said = append(field.Said, Said{System: s.ev.System, Value: s.value.text(), SourceVersion: s.ev.SourceVersion, Time: s.ev.Time, SeenAt: s.ev.IngestedAt, EventID: s.ev.ID})
+			field.Said = append(field.Said, Said{System: s.ev.System, Value: s.value.text(), SourceVersion: s.ev.SourceVersion, Time: s.ev.Time, SeenAt: s.ev.IngestedAt, EventID: s.ev.ID, ReadBack: s.ev.read != nil})
 		}
 		slices.SortFunc(field.Said, func(a, b Said) int { return cmp.Compare(a.System, b.System) })
 		out = append(out, field)

@@ -68,6 +68,7 @@ type fact struct {
 	paid []money.Movement // what it tells of money
 	// origin is what it was made from; nil for what a system says of itself.
 	origin *origin
+	read   *schemas.ReadBack // of a read-back of ours; nil for all else
 }
 
 // ref is another name under which a key is looked for: kind is customer, email (a hash), number, payment or sku.
@@ -120,7 +121,7 @@ func newFold(topo *topology.Topology, acts acting, topic, key string) *Fold {
 
 // Event adds an event that stands at a position; false when it is a copy of one that is known. Of copies the first counts.
 func (f *Fold) Event(ev *schemas.Event, at Position) (first bool) {
-	return f.add(&fact{at: at, said: wordsOf(ev), refs: refsOf(ev), paid: money.Of(ev), origin: originOf(ev), Event: Event{ID: ev.ID, Type: ev.Type, System: ev.System, Source: ev.Source, Time: ev.Time, IngestedAt: ev.IngestedAt,
+	return f.add(&fact{at: at, said: wordsOf(ev), refs: refsOf(ev), paid: money.Of(ev), origin: originOf(ev), read: readBackOf(ev), Event: Event{ID: ev.ID, ReadBack: readBackText(readBackOf(ev)), Type: ev.Type, System: ev.System, Source: ev.Source, Time: ev.Time, IngestedAt: ev.IngestedAt,
 		SourceVersion: ev.SourceVersion, BusinessID: ev.BusinessID, Copies: 1, Partition: at.Partition, Offset: at.Offset}})
 }
 

@@ -43,6 +43,11 @@ type (
 		Refs                      []storedRef
 		Paid                      []storedMovement
 		Origin                    *storedOrigin
+		Read                      *storedRead
+	}
+	storedRead struct {
+		_                                                        struct{} `cbor:",toarray"`
+		Integration, Operation, Event, Reference, Result, Detail string
 	}
 	storedOrigin struct {
 		_  struct{} `cbor:",toarray"`
@@ -194,6 +199,7 @@ func storeFact(f *fact) storedFact {
 	if f.origin != nil {
 		s.Origin = &storedOrigin{ID: f.origin.id, At: micros(f.origin.at)}
 	}
+	s.Read = storeRead(f.read)
 	return s
 }
 
@@ -219,6 +225,8 @@ func (s *storedFact) fact() (*fact, error) {
 	if s.Origin != nil {
 		f.origin = &origin{id: s.Origin.ID, at: fromMicros(s.Origin.At)}
 	}
+	f.read = s.Read.readBack()
+	f.ReadBack = readBackText(f.read)
 	return f, nil
 }
 

@@ -30,3 +30,17 @@ func (s *storedFacts) used() *FactsUsed {
 	}
 	return f
 }
+
+func storeRead(r *schemas.ReadBack) *storedRead {
+	if r == nil {
+		return nil
+	}
+	return &storedRead{Integration: r.Integration, Operation: r.Operation, Event: string(r.EventID), Reference: r.Reference, Result: r.Result, Detail: r.Detail}
+}
+
+func (s *storedRead) readBack() *schemas.ReadBack {
+	if s == nil {
+		return nil
+	}
+	return &schemas.ReadBack{Integration: intern(s.Integration), Operation: intern(s.Operation), EventID: schemas.EventID(s.Event), Reference: s.Reference, Result: intern(s.Result), Detail: s.Detail}
+}

@@ -73,6 +73,9 @@ func (ev Event) row() row {
 	if ev.SameFactAs != "" {
 		r.what += " (the same fact as " + short(ev.SameFactAs) + ")"
 	}
+	if ev.ReadBack != "" {
+		r.what += " (read-back of " + ev.ReadBack + ")"
+	}
 	if ev.Undecodable != "" {
 		r.what += " (cannot be read: " + ev.Undecodable + ")"
 	}
