@@ -1,6 +1,7 @@
 package consumers_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology/topologytest"
 )
 
 // records is a downstream whose calls are answered at once, and whose records a test writes.
@@ -226,4 +228,33 @@ func TestReadBackOfWhatWasUndone(t *testing.T) {
 	if len(d.reads) != 1 {
 		t.Errorf("reads: %v", d.reads)
 	}
+}
+
+// TestReadBackIsSeen: a downstream that answers 200 and does nothing is found in the order's answer.
+func TestReadBackIsSeen(t *testing.T) {
+	t.Parallel()
+	var there atomic.Bool
+	d := newRecords(t, func(int) (int, string) {
+		if there.Load() {
+			return 200, parcel(1, true)
+		}
+		return 404, ""
+	})
+	b := newBench(t, strings.NewReplacer("RECORDS", d.URL, "TIMES", "every: 20ms\n      until: 24h", "GIVEUP", "1h").Replace(packing))
+	view := b.view()
+	b.start()
+	b.publish(now(event("a", schemas.OrderCreated, "o1", 1)))
+	verdict := func(want string) {
+		t.Helper()
+		topologytest.Eventually(t, want, func() error {
+			o, err := view.Order(t.Context(), "o1")
+			if err == nil && !strings.HasPrefix(o.Verdict, want) {
+				err = errors.New(o.Verdict)
+			}
+			return err
+		})
+	}
+	verdict("complete in 0 of 1, missing in down; page ops")
+	there.Store(true)
+	verdict("complete in 1 of 1")
 }
