@@ -45,12 +45,12 @@ func TestFactsOfAView(t *testing.T) {
 				return ev
 			}
 			b.publish(erp("x", "a/1", "25.00", 1), now(event("a", schemas.OrderCreated, "a/1", 1)), now(event("c", schemas.OrderCreated, "o2", 1)))
-			seen := b.outcomes("one parked, one delivered", func(seen []*schemas.Outcome) bool {
+			b.outcomes("one parked, one delivered", func(seen []*schemas.Outcome) bool {
 				k := set(kinds(seen))
 				return k["a=parked/facts"] && k["c=delivered"]
 			})
 			b.publish(erp("y", "a/1", "20.00", 2))
-			seen = b.outcomes("delivered", func(seen []*schemas.Outcome) bool { return set(kinds(seen))["a=delivered"] })
+			seen := b.outcomes("delivered", func(seen []*schemas.Outcome) bool { return set(kinds(seen))["a=delivered"] })
 			last := seen[len(seen)-1]
 			var got []string
 			for _, f := range last.Facts.Facts {

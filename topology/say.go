@@ -112,7 +112,7 @@ func (rb *ReadBack) scale(scale func(*Duration)) {
 }
 
 // readBack checks what a route reads back.
-func (l *loader) readBack(file, at string, in *Integration, r *Route) {
+func (l *loader) readBack(file, at string, r *Route) {
 	rb := r.ReadBack
 	if rb == nil {
 		return

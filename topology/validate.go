@@ -206,7 +206,7 @@ func (l *loader) route(file string, in *Integration, i int) {
 		}
 	}
 	l.routeFacts(file, at, in, r)
-	l.readBack(file, at, in, r)
+	l.readBack(file, at, r)
 	for _, problem := range slices.Sorted(maps.Keys(r.Answers.Problems)) {
 		if class := r.Answers.Problems[problem]; !slices.Contains([]string{"delivered", "already_done", "rejected", "retry", "unknown"}, class) {
 			l.at(file, at+".answers.problems."+problem, "problem %s means %q: write delivered, already_done, rejected, retry or unknown", problem, class)
