@@ -207,10 +207,11 @@ func (r *rounds) round(n, of int) {
 	}
 }
 
-// calm waits until no group lags and ends both processes.
+// calm waits until every call is read back and no group lags, and ends both processes.
 func (r *rounds) calm() {
 	r.Helper()
 	adm := r.adm
+	r.eventually("every call is read back", 2*time.Minute, r.books.unread)
 	r.eventually("no group lags", 2*time.Minute, func() error { return r.lag(adm) })
 	for _, p := range r.procs {
 		if err := p.stop(r.ctx); err != nil {

@@ -79,6 +79,7 @@ func (f *Fold) integration(name string, line, reads []*fact, now time.Time) Inte
 			continue
 		}
 		answer := answerOf(a, ev, within, now)
+		answer.lateBy(ev.IngestedAt.Add(within), within > 0, now)
 		f.readBack(&answer, name, reads)
 		out.Answers = append(out.Answers, answer)
 		known = known || a != nil && (a.latest() == nil || a.latest().reason != schemas.ReasonNotSubscribed)
@@ -230,6 +231,17 @@ func (a *Answer) park(since time.Time, until *time.Time, now time.Time) {
 		a.State, a.Until = StatePending, until
 	case (a.Reason == schemas.ReasonNeeds || a.Reason == schemas.ReasonFacts) && until != nil:
 		a.Since = until
+	}
+}
+
+// lateBy makes an answer late that waits for facts longer than the integration may take, though nobody is asked yet.
+func (a *Answer) lateBy(due time.Time, limited bool, now time.Time) {
+	switch {
+	case a.Reason != schemas.ReasonFacts || a.State != StatePending || !limited:
+	case now.After(due):
+		a.State, a.Since, a.Until = StateLate, &due, nil
+	default:
+		a.Until = earlier(a.Until, &due)
 	}
 }
 
