@@ -25,6 +25,10 @@
 // (key) or because a later event may make the call pointless (superseded_by): see durable. A worker that dies leaves it, and its
 // successor finds it as unknown. Few are intended at once, as after a crash each may be a person's to decide: see mayIntend.
 //
+// A call whose body names facts is made with facts that its policy allows, judged just before it; while they are refused, or
+// nobody can be asked, it is not made, and only its own order waits (see Facts). What a call made is read back beside all this,
+// by a group of its own, where its route declares read_back (see reader): it publishes what it finds as events.
+//
 // One goroutine, engine.loop, owns all state of an integration; calls, restores and commits run beside it and send back
 // what came of them. Why no GroupTransactSession: it commits everything polled, and an abort resumes at the polled head.
 // Why every transaction carries offsets with the generation captured before it was built: a member that lost its partition
