@@ -17,7 +17,7 @@ func (s *Serde) EncodeEvent(ctx context.Context, subject string, ev *Event) ([]b
 		return nil, fmt.Errorf("encode event %s: %w", ev.ID, err)
 	}
 	name := SchemaFor(ev.Type.Topic())
-	sealed, err := s.seal(formats[name], ev)
+	sealed, err := seal(s, name, SealSubject(ev.Type.Topic(), ev.Subject), ev.ID, ev, sealedOfEvent, fitEvent)
 	if err != nil {
 		return nil, fmt.Errorf("encode event %s: %w", ev.ID, err)
 	}
@@ -58,7 +58,7 @@ func (s *Serde) DecodeEvent(ctx context.Context, b []byte) (*Event, error) {
 	}
 	ev, err := decode[Event](ctx, s, w.event(), b)
 	if err == nil {
-		err = s.open(ctx, w, w.event(), ev)
+		err = open(ctx, s, w, w.event(), SealSubject(ev.Type.Topic(), ev.Subject), ev.ID, ev, sealedOfEvent)
 	}
 	if err != nil {
 		return nil, err
@@ -96,14 +96,30 @@ func (s *Serde) DecodeParkedRecord(ctx context.Context, b []byte) (*ParkedRecord
 	return decode[ParkedRecord](ctx, s, "parked_record", b)
 }
 
-// EncodeQuarantined gives the bytes of quarantined input.
+// EncodeQuarantined gives the bytes of quarantined input, with a Sealer sealed as EncodeEvent does.
 func (s *Serde) EncodeQuarantined(ctx context.Context, subject string, q *Quarantined) ([]byte, error) {
-	return encode(ctx, s, subject, "quarantined", q)
+	sealed, err := seal(s, "quarantined", QuarantineSubject(q.ID), q.ID, q, sealedOfQuarantined, func(*Quarantined) {})
+	if err != nil {
+		return nil, fmt.Errorf("encode quarantined %s: %w", q.ID, err)
+	}
+	return encode(ctx, s, subject, "quarantined", sealed)
 }
 
-// DecodeQuarantined reads quarantined input; errors as DecodeEvent.
+// DecodeQuarantined reads quarantined input, with a Sealer opened as DecodeEvent does; errors as DecodeEvent.
 func (s *Serde) DecodeQuarantined(ctx context.Context, b []byte) (*Quarantined, error) {
-	return decode[Quarantined](ctx, s, "quarantined", b)
+	q, err := decode[Quarantined](ctx, s, "quarantined", b)
+	if err != nil {
+		return nil, err
+	}
+	id, _, _ := SplitHeader(b) // as decode did
+	w, err := s.writer(ctx, id)
+	if err == nil {
+		err = open(ctx, s, w, "quarantined", QuarantineSubject(q.ID), q.ID, q, sealedOfQuarantined)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("decode quarantined %s: %w", q.ID, err)
+	}
+	return q, nil
 }
 
 // EncodeDisagreement gives the bytes of how a disagreement stands.

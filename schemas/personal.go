@@ -18,6 +18,8 @@ type Sealer interface {
 	// Open decrypts what Seal gave. ErrErased: the key is destroyed; ErrNoKey: the keys that are at hand lack it, see Learn;
 	// ErrPoison: these bytes were never sealed for the subject and the event.
 	Open(subject string, id EventID, sealed []byte) ([]byte, error)
+	// Erased tells whether the subject's key was destroyed, as far as is known here.
+	Erased(subject string) bool
 	// Learn waits until every key that exists now is at hand.
 	Learn(ctx context.Context) error
 }
@@ -33,44 +35,40 @@ var (
 // SealWith has EncodeEvent seal what is personal and DecodeEvent open it. It must be called before the Serde is used.
 func (s *Serde) SealWith(sealer Sealer) { s.sealer = sealer }
 
-// SealSubject is the subject under which an event's personal data is sealed, and erased.
-func SealSubject(topic, key string) string { return topic + "/" + key }
-
-// seal is the event as it may stand in a topic: with what is personal sealed, or, of an erased subject, without it.
-func (s *Serde) seal(f *format, ev *Event) (*Event, error) {
-	if s.sealer == nil || ev.Sealed != nil {
-		return ev, nil
+// seal is a value as it may stand in a topic: with what is personal sealed, or, of an erased subject, without it. at is where
+// a value has its sealed part, fit makes what is left of it a value that can be encoded.
+func seal[T any](s *Serde, name, subject string, id EventID, v *T, at func(*T) *[]byte, fit func(*T)) (*T, error) {
+	if s.sealer == nil || *at(v) != nil {
+		return v, nil
 	}
-	open, personal := splitters[f.name].split(ev)
-	if personal == nil {
-		return ev, nil
+	o, p, some := splitters[name].split(reflect.ValueOf(v).Elem())
+	if !some {
+		return v, nil
 	}
-	personal.Time, personal.IngestedAt = never, never // no event is without
-	b, err := f.write(nil, reflect.ValueOf(personal).Elem())
+	open, personal := o.Addr().Interface().(*T), p.Addr().Interface().(*T)
+	fit(personal)
+	b, err := formats[name].write(nil, p)
 	if err != nil {
 		return nil, err
 	}
-	open.Sealed, err = s.sealer.Seal(SealSubject(ev.Type.Topic(), ev.Subject), ev.ID, b)
+	*at(open), err = s.sealer.Seal(subject, id, b)
 	if err != nil && !errors.Is(err, ErrErased) {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
 	return open, nil
 }
 
-var never = time.Unix(0, 0).UTC()
-
-// open puts what is personal back into an event, unless it is erased.
-func (s *Serde) open(ctx context.Context, w *writer, name string, ev *Event) error {
-	if s.sealer == nil || ev.Sealed == nil {
+// open puts what is personal back into a value that w wrote, unless it is erased.
+func open[T any](ctx context.Context, s *Serde, w *writer, name, subject string, id EventID, v *T, at func(*T) *[]byte) error {
+	if s.sealer == nil || *at(v) == nil {
 		return nil
 	}
-	subject := SealSubject(ev.Type.Topic(), ev.Subject)
-	b, err := s.sealer.Open(subject, ev.ID, ev.Sealed)
+	b, err := s.sealer.Open(subject, id, *at(v))
 	if errors.Is(err, ErrNoKey) {
 		if err := s.sealer.Learn(ctx); err != nil {
 			return fmt.Errorf("keys of personal data: %w", err)
 		}
-		b, err = s.sealer.Open(subject, ev.ID, ev.Sealed)
+		b, err = s.sealer.Open(subject, id, *at(v))
 	}
 	switch {
 	case errors.Is(err, ErrErased), errors.Is(err, ErrNoKey): // a key that is nowhere was destroyed with all of its root
@@ -78,23 +76,50 @@ func (s *Serde) open(ctx context.Context, w *writer, name string, ev *Event) err
 	case err != nil:
 		return fmt.Errorf("open: %w", err)
 	}
-	personal := &Event{}
-	if err := formats[name].read(w, b, reflect.ValueOf(personal).Elem()); err != nil {
+	personal := reflect.New(reflect.TypeFor[T]()).Elem()
+	if err := formats[name].read(w, b, personal); err != nil {
 		return fmt.Errorf("open: %w: %w", ErrPoison, err)
 	}
-	splitters[name].merge(ev, personal)
-	ev.Sealed = nil
+	splitters[name].merge(reflect.ValueOf(v).Elem(), personal)
+	*at(v) = nil
 	return nil
 }
 
-// PersonalTexts lists every personal text of an event, the longest first: what must not stand in a log or an outcome.
-func PersonalTexts(ev *Event) []string {
-	_, personal := splitters["order_event"].split(ev)
-	if personal == nil {
+func sealedOfEvent(ev *Event) *[]byte { return &ev.Sealed }
+
+// fitEvent gives an event the times that none is without.
+func fitEvent(ev *Event) { ev.Time, ev.IngestedAt = never, never }
+
+func sealedOfQuarantined(q *Quarantined) *[]byte { return &q.Sealed }
+
+var never = time.Unix(0, 0).UTC()
+
+// SealSubject is the subject under which the personal data of a key's records is sealed, and erased.
+func SealSubject(topic, key string) string { return topic + "/" + key }
+
+// QuarantineSubject is the subject of one quarantined delivery: whose data it holds nobody could read.
+func QuarantineSubject(id EventID) string { return SealSubject("quarantine", string(id)) }
+
+// Erased tells whether an event that was opened holds personal data of a subject that was erased since.
+func (s *Serde) Erased(ev *Event) bool {
+	if s.sealer == nil || !s.sealer.Erased(SealSubject(ev.Type.Topic(), ev.Subject)) {
+		return false
+	}
+	_, _, some := splitters["order_event"].split(reflect.ValueOf(ev).Elem())
+	return some
+}
+
+// personalOf lists every personal text that an event's own fields have, the longest first. What its source called otherwise
+// (Extensions) may be anything, such as a currency.
+func personalOf(ev *Event) []string {
+	_, personal, some := splitters["order_event"].split(reflect.ValueOf(ev).Elem())
+	if !some {
 		return nil
 	}
+	p := personal.Addr().Interface().(*Event)
+	p.Extensions = nil
 	var out []string
-	personalTexts(reflect.ValueOf(personal).Elem(), &out)
+	personalTexts(personal, &out)
 	slices.SortFunc(out, func(a, b string) int { return len(b) - len(a) })
 	return out
 }
@@ -126,13 +151,14 @@ func personalTexts(v reflect.Value, out *[]string) {
 	}
 }
 
-// splitters part the events of a schema by its marks.
+// splitters part the values of a schema by its marks.
 var splitters = map[string]*splitter{}
 
 func init() {
 	for _, name := range []string{"order_event", "customer_event", "inventory_event"} {
 		splitters[name] = newSplitter(formats[name].root, reflect.TypeFor[Event]())
 	}
+	splitters["quarantined"] = newSplitter(formats["quarantined"].root, reflect.TypeFor[Quarantined]())
 }
 
 // splitter parts a record: a field that is marked moves whole, but for a record that has fields which are not marked.
@@ -188,17 +214,8 @@ func recordIn(n *node) *node {
 	return nil
 }
 
-// split gives copies; personal is nil where nothing is, and open is then the event itself.
-func (s *splitter) split(ev *Event) (open, personal *Event) {
-	o, p, some := s.one(reflect.ValueOf(ev).Elem())
-	if !some {
-		return ev, nil
-	}
-	return o.Addr().Interface().(*Event), p.Addr().Interface().(*Event)
-}
-
-// one parts a struct. Unless some of it is personal, it gives nothing.
-func (s *splitter) one(v reflect.Value) (open, personal reflect.Value, some bool) {
+// split gives copies of a struct. Unless some of it is personal, it gives nothing.
+func (s *splitter) split(v reflect.Value) (open, personal reflect.Value, some bool) {
 	both := func() {
 		if !some {
 			open, personal, some = reflect.New(v.Type()).Elem(), reflect.New(v.Type()).Elem(), true
@@ -223,7 +240,7 @@ func (s *splitter) one(v reflect.Value) (open, personal reflect.Value, some bool
 				open.Field(part.index).Set(o)
 				personal.Field(part.index).Set(p)
 			}
-		} else if o, p, ok := part.inner.one(f.Elem()); ok {
+		} else if o, p, ok := part.inner.split(f.Elem()); ok {
 			both()
 			open.Field(part.index).Set(o.Addr())
 			personal.Field(part.index).Set(p.Addr())
@@ -235,7 +252,7 @@ func (s *splitter) one(v reflect.Value) (open, personal reflect.Value, some bool
 // list parts the items of a slice; personal has as many.
 func (s *splitter) list(v reflect.Value) (open, personal reflect.Value, some bool) {
 	for i := range v.Len() {
-		o, p, ok := s.one(v.Index(i))
+		o, p, ok := s.split(v.Index(i))
 		if !ok {
 			continue
 		}
@@ -249,12 +266,8 @@ func (s *splitter) list(v reflect.Value) (open, personal reflect.Value, some boo
 	return open, personal, some
 }
 
-// merge undoes split in ev.
-func (s *splitter) merge(ev, personal *Event) {
-	s.mergeStruct(reflect.ValueOf(ev).Elem(), reflect.ValueOf(personal).Elem())
-}
-
-func (s *splitter) mergeStruct(v, personal reflect.Value) {
+// merge undoes split in v.
+func (s *splitter) merge(v, personal reflect.Value) {
 	for _, i := range s.whole {
 		if f := personal.Field(i); !f.IsZero() {
 			v.Field(i).Set(f)
@@ -266,10 +279,10 @@ func (s *splitter) mergeStruct(v, personal reflect.Value) {
 		case p.IsNil() || f.IsNil():
 		case f.Kind() == reflect.Slice:
 			for i := range min(f.Len(), p.Len()) {
-				part.inner.mergeStruct(f.Index(i), p.Index(i))
+				part.inner.merge(f.Index(i), p.Index(i))
 			}
 		default:
-			part.inner.mergeStruct(f.Elem(), p.Elem())
+			part.inner.merge(f.Elem(), p.Elem())
 		}
 	}
 }

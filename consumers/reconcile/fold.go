@@ -150,7 +150,7 @@ func (f *Fold) Outcome(o *schemas.Outcome, at Position) {
 	if o.Reason == schemas.ReasonNotSubscribed && f.acts[o.Integration] != nil && !f.acts.on(o.Integration, o.EventType, o.IngestedAt) {
 		return
 	}
-	n := &outcome{at: at, kind: intern(o.Kind), reason: intern(o.Reason), detail: intern(maskText(o.Detail)), instance: intern(o.Instance), time: o.At, until: o.Until}
+	n := &outcome{at: at, kind: intern(o.Kind), reason: intern(o.Reason), detail: intern(schemas.MaskText(o.Detail)), instance: intern(o.Instance), time: o.At, until: o.Until}
 	if o.Operation+o.Reference+o.IdempotencyKey != "" || len(o.WithheldFields)+len(o.Attempts) > 0 {
 		n.made = &made{intern(o.Operation), o.Reference, o.IdempotencyKey, o.WithheldFields, maskAttempts(o.Attempts)}
 	}
@@ -163,7 +163,7 @@ func (f *Fold) Outcome(o *schemas.Outcome, at Position) {
 func maskAttempts(list []schemas.Attempt) []schemas.Attempt {
 	out := slices.Clone(list)
 	for i := range out {
-		out[i].Detail = maskText(out[i].Detail)
+		out[i].Detail = schemas.MaskText(out[i].Detail)
 	}
 	return out
 }

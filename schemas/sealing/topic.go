@@ -196,6 +196,18 @@ func (r *Ring) Seal(subject string, id schemas.EventID, b []byte) ([]byte, error
 	return r.keys.seal(subject, id, b)
 }
 
+// Erased tells whether the subject's key was destroyed. Every root that there was loses it at once.
+func (r *Ring) Erased(subject string) bool {
+	r.keys.mu.RLock()
+	t, ok := r.keys.trees[r.keys.current]
+	r.keys.mu.RUnlock()
+	if !ok {
+		return false
+	}
+	_, _, there := t.find(leaf(subject))
+	return !there
+}
+
 // Open undoes Seal.
 func (r *Ring) Open(subject string, id schemas.EventID, sealed []byte) ([]byte, error) {
 	return r.keys.open(subject, id, sealed)
