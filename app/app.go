@@ -149,7 +149,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	if c.runs("reconcile") {
 		g.Go(func() error {
-			return reconcile.Follow(ctx, reconcile.FollowConfig{Options: cluster, Serde: serde, Topology: c.Topology, View: view, Tell: true, Logger: c.Logger})
+			return reconcile.Follow(ctx, reconcile.FollowConfig{Options: cluster, Serde: serde, Topology: c.Topology, View: view, Tell: true, Keys: ring, Logger: c.Logger})
 		})
 	}
 	disk, err := c.ledgers()

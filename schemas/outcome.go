@@ -196,6 +196,8 @@ const (
 
 	Acknowledge CommandKind = "acknowledge" // somebody is at it: page no more for it
 	Waive       CommandKind = "waive"       // it may be so until a time
+
+	Redact CommandKind = "redact" // erase a customer's personal data; the event customer.redacted does it
 )
 
 // Command is a person's decision: the value of the commands topic, keyed and partitioned as the event or order it is about.

@@ -109,9 +109,9 @@ func (s *Serde) Erased(ev *Event) bool {
 	return some
 }
 
-// personalOf lists every personal text that an event's own fields have, the longest first. What its source called otherwise
+// PersonalTexts lists every personal text that an event's own fields have, the longest first. What its source called otherwise
 // (Extensions) may be anything, such as a currency.
-func personalOf(ev *Event) []string {
+func PersonalTexts(ev *Event) []string {
 	_, personal, some := splitters["order_event"].split(reflect.ValueOf(ev).Elem())
 	if !some {
 		return nil

@@ -75,7 +75,7 @@ func TestSealed(t *testing.T) {
 			if d := cmp.Diff(&before, ev); d != "" {
 				t.Errorf("encoding changed the event (-before +after):\n%s", d)
 			}
-			for _, text := range personalOf(ev) {
+			for _, text := range PersonalTexts(ev) {
 				if regexp.MustCompile(regexp.QuoteMeta(text)+`(\D|$)`).Match(b) && len(text) > 3 {
 					t.Errorf("%q stands in the bytes", text)
 				}
