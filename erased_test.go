@@ -335,6 +335,9 @@ func (w *whole) stores() places {
 		}
 		out["table "+name] = w.table(db, name)
 	}
+	if err := names.Err(); err != nil {
+		w.Fatal(err)
+	}
 	if len(out) < 20 {
 		w.Fatalf("only %d places are looked at", len(out))
 	}

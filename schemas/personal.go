@@ -152,13 +152,11 @@ func personalTexts(v reflect.Value, out *[]string) {
 }
 
 // splitters part the values of a schema by its marks.
-var splitters = map[string]*splitter{}
-
-func init() {
-	for _, name := range []string{"order_event", "customer_event", "inventory_event"} {
-		splitters[name] = newSplitter(formats[name].root, reflect.TypeFor[Event]())
-	}
-	splitters["quarantined"] = newSplitter(formats["quarantined"].root, reflect.TypeFor[Quarantined]())
+var splitters = map[string]*splitter{
+	"order_event":     newSplitter(formats["order_event"].root, reflect.TypeFor[Event]()),
+	"customer_event":  newSplitter(formats["customer_event"].root, reflect.TypeFor[Event]()),
+	"inventory_event": newSplitter(formats["inventory_event"].root, reflect.TypeFor[Event]()),
+	"quarantined":     newSplitter(formats["quarantined"].root, reflect.TypeFor[Quarantined]()),
 }
 
 // splitter parts a record: a field that is marked moves whole, but for a record that has fields which are not marked.

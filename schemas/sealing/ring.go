@@ -37,15 +37,28 @@ type keys struct {
 	mu      sync.RWMutex
 	trees   map[uuid.UUID]tree
 	born    map[uuid.UUID]time.Time
-	current uuid.UUID // the newest root
+	current uuid.UUID            // the newest root
+	ciphers map[name]cipher.AEAD // of subjects that were asked for since the roots changed
 }
 
-func newKeys() *keys { return &keys{trees: map[uuid.UUID]tree{}, born: map[uuid.UUID]time.Time{}} }
+// name is a leaf under a root.
+type name struct {
+	root uuid.UUID
+	leaf node
+}
+
+// maxCiphers is how many subjects' ciphers are at hand: several integrations read the same events at about the same time.
+const maxCiphers = 1 << 13
+
+func newKeys() *keys {
+	return &keys{trees: map[uuid.UUID]tree{}, born: map[uuid.UUID]time.Time{}, ciphers: map[name]cipher.AEAD{}}
+}
 
 // put takes a part of a root in; nil nodes take the root out.
 func (k *keys) put(root uuid.UUID, part int, born time.Time, nodes map[node]seed) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.ciphers = map[name]cipher.AEAD{}
 	t := tree{}
 	for p, n := range k.trees[root] {
 		t[p] = n
@@ -69,13 +82,18 @@ func (k *keys) put(root uuid.UUID, part int, born time.Time, nodes map[node]seed
 
 // aead is the cipher of a subject under a root.
 func (k *keys) aead(root uuid.UUID, subject string) (cipher.AEAD, error) {
+	n := name{root, leaf(subject)}
 	k.mu.RLock()
 	t, ok := k.trees[root]
+	a, ciphers := k.ciphers[n], k.ciphers
 	k.mu.RUnlock()
-	if !ok {
+	switch {
+	case a != nil:
+		return a, nil
+	case !ok:
 		return nil, schemas.ErrNoKey
 	}
-	key, ok := t.key(leaf(subject))
+	key, ok := t.key(n.leaf)
 	if !ok {
 		return nil, schemas.ErrErased
 	}
@@ -83,7 +101,16 @@ func (k *keys) aead(root uuid.UUID, subject string) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cipher.NewGCM(block)
+	if a, err = cipher.NewGCM(block); err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(ciphers) >= maxCiphers {
+		clear(ciphers)
+	}
+	ciphers[n] = a // where a root changed meanwhile, these are nobody's any more
+	return a, nil
 }
 
 func (k *keys) seal(subject string, id schemas.EventID, b []byte) ([]byte, error) {
