@@ -145,7 +145,10 @@ func (d Disagreement) phrase() string {
 	}
 	s := fmt.Sprintf("%s says %q of %s, %s (its owner) %q; since %s (%s)", d.System, flat(d.Value), what, d.Owner, flat(d.OwnerValue), d.Since.Format(clockForm), about(d.Duration()))
 	if d.Accepted != "" {
-		s += fmt.Sprintf("; %s's %q was accepted at %s by %s (%s): %s", d.Accepted, flat(d.AcceptedValue), d.AcceptedAt.Format(clockForm), d.Who, d.AcceptedBy, flat(d.Why))
+		s += fmt.Sprintf("; %s's %q was accepted at %s by %s", d.Accepted, flat(d.AcceptedValue), d.AcceptedAt.Format(clockForm), d.AcceptedBy)
+		if d.State == DisagreementAccepted || d.State == DisagreementOverdue {
+			s += " (" + flat(d.Who) + "): " + flat(d.Why)
+		}
 	}
 	switch d.State {
 	case DisagreementOverdue:
