@@ -8,7 +8,7 @@ import (
 
 // corrections checks which fields a route takes corrections of. A correction is one field, so that a route for whole states
 // would send a request of nearly nothing.
-func (l *loader) corrections(file, at string, r *Route) {
+func (l *loader) corrections(t *Topology, file, at string, r *Route) {
 	l.notCorrected(file, at+".needs", r.Needs)
 	l.notCorrected(file, at+".superseded_by", r.SupersededBy)
 	some := slices.ContainsFunc(r.On, schemas.EventType.Corrects)
@@ -24,11 +24,14 @@ func (l *loader) corrections(file, at string, r *Route) {
 		l.at(file, at, "a route on corrections cannot be once: each is a decision of its own")
 	}
 	for _, field := range r.Fields {
+		_, owned := t.Ownership[field]
 		switch {
 		case !slices.Contains(schemas.Fields(), field):
 			l.at(file, at+".fields", "unknown field %q: the fields are %s", field, join(schemas.Fields()))
 		case !field.Comparable():
 			l.at(file, at+".fields", "what two systems say of %s cannot be compared, so nobody corrects it: take it out", field)
+		case !owned:
+			l.at(file, at+".fields", "%s has no owner in ownership.yaml, so nobody corrects it: give it one, or take it out", field)
 		case !slices.ContainsFunc(r.On, func(et schemas.EventType) bool { return et.Topic() == field.Topic() }):
 			l.at(file, at+".fields", "%s is of topic %s: let the route act on %s", field, field.Topic(), schemas.CorrectionOf(field.Topic()))
 		}

@@ -136,7 +136,8 @@ func (l *loader) integration(t *Topology, in *Integration) {
 	l.idempotency(file, in)
 	l.facts(t, file, in.Facts)
 	for i := range in.Deliver {
-		l.route(file, in, i)
+		l.route(t, file, in, i)
+		l.unsendable(t, file, fmt.Sprintf("deliver.%d", i), &in.Deliver[i])
 	}
 }
 
@@ -175,12 +176,12 @@ func (l *loader) idempotency(file string, in *Integration) {
 	}
 }
 
-func (l *loader) route(file string, in *Integration, i int) {
+func (l *loader) route(t *Topology, file string, in *Integration, i int) {
 	r, at := &in.Deliver[i], fmt.Sprintf("deliver.%d", i)
 	l.eventTypes(file, at+".on", r.On)
 	l.eventTypes(file, at+".needs", r.Needs)
 	l.eventTypes(file, at+".superseded_by", r.SupersededBy)
-	l.corrections(file, at, r)
+	l.corrections(t, file, at, r)
 	if len(r.On) == 0 {
 		l.at(file, at, "a route has no on: name the event types it acts on")
 	}

@@ -104,24 +104,24 @@ type Integration struct {
 
 // Answer is what an integration made of one event.
 type Answer struct {
-	EventID        schemas.EventID     `json:"event_id"`
-	EventType      schemas.EventType   `json:"event_type"`
-	State          State               `json:"state"`
-	Kind           schemas.Kind        `json:"kind,omitempty"` // of the newest outcome; empty while there is none
-	Reason         schemas.Reason      `json:"reason,omitempty"`
-	Detail         string              `json:"detail,omitempty"`
-	Operation      string              `json:"operation,omitempty"`
-	Reference      string              `json:"reference,omitempty"` // the downstream's id of what it made
-	IdempotencyKey string              `json:"idempotency_key,omitempty"`
-	WithheldFields []string            `json:"withheld_fields,omitempty"`
+	EventID        schemas.EventID   `json:"event_id"`
+	EventType      schemas.EventType `json:"event_type"`
+	State          State             `json:"state"`
+	Kind           schemas.Kind      `json:"kind,omitempty"` // of the newest outcome; empty while there is none
+	Reason         schemas.Reason    `json:"reason,omitempty"`
+	Detail         string            `json:"detail,omitempty"`
+	Operation      string            `json:"operation,omitempty"`
+	Reference      string            `json:"reference,omitempty"` // the downstream's id of what it made
+	IdempotencyKey string            `json:"idempotency_key,omitempty"`
+	WithheldFields []string          `json:"withheld_fields,omitempty"`
 	// WithheldReasons says why, one for each of WithheldFields; nil in outcomes of before reasons were kept.
-	WithheldReasons []schemas.Reason `json:"withheld_reasons,omitempty"`
-	Needs          []schemas.EventType `json:"needs,omitempty"`
-	Attempts       []Attempt           `json:"attempts"`
-	Since          *time.Time          `json:"since,omitempty"` // as Order.Since
-	Until          *time.Time          `json:"until,omitempty"` // as Order.Until
-	Duplicates     int                 `json:"duplicates"`      // copies of the event it absorbed
-	Steps          []Step              `json:"steps"`           // every outcome, in the order they were written
+	WithheldReasons []schemas.Reason    `json:"withheld_reasons,omitempty"`
+	Needs           []schemas.EventType `json:"needs,omitempty"`
+	Attempts        []Attempt           `json:"attempts"`
+	Since           *time.Time          `json:"since,omitempty"` // as Order.Since
+	Until           *time.Time          `json:"until,omitempty"` // as Order.Until
+	Duplicates      int                 `json:"duplicates"`      // copies of the event it absorbed
+	Steps           []Step              `json:"steps"`           // every outcome, in the order they were written
 }
 
 // Attempt is one call and what came back.
@@ -148,7 +148,7 @@ type Field struct {
 	Field  schemas.Field  `json:"field"`
 	Object string         `json:"object,omitempty"` // payment, refund, fulfillment or invoice that it is of; empty for the order's own
 	Owner  schemas.System `json:"owner"`            // whose word counts; "team:finance" while a person's correction does
-	Said   []Said         `json:"said"` // newest word of each system, sorted by system
+	Said   []Said         `json:"said"`             // newest word of each system, sorted by system
 }
 
 // Said is the newest word of one system.
