@@ -6,6 +6,17 @@ import (
 	"github.com/binaryandbeyond/seam/schemas"
 )
 
+// correct is the operation of corrections, which are not the integration's own step.
+const correct = "correct"
+
+// step is the operation of a route that names none.
+func (r *Route) step(in *Integration) string {
+	if len(r.Fields) > 0 {
+		return correct
+	}
+	return in.Operation
+}
+
 // corrections checks which fields a route takes corrections of. A correction is one field, so that a route for whole states
 // would send a request of nearly nothing.
 func (l *loader) corrections(t *Topology, file, at string, r *Route) {

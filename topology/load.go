@@ -186,10 +186,7 @@ func integrationDefaults(in *Integration) {
 	for i := range in.Deliver {
 		r := &in.Deliver[i]
 		r.Mark = in.Mark
-		if len(r.Fields) > 0 {
-			or(&r.Operation, correct)
-		}
-		or(&r.Operation, in.Operation)
+		or(&r.Operation, r.step(in))
 		or(&r.NeedsWithin, Duration(24*time.Hour))
 		or(&r.OnRejected, "park")
 		if len(r.Answers.Delivered) == 0 {
@@ -206,9 +203,6 @@ func integrationDefaults(in *Integration) {
 		}
 	}
 }
-
-// correct is the operation of corrections, which are not the integration's own step.
-const correct = "correct"
 
 // or sets a zero value to its default.
 func or[T comparable](p *T, v T) {

@@ -167,7 +167,7 @@ func TestAccept(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			tt.ask.Who, tt.ask.Why, tt.ask.Now = "jo", "asked", at(100)
-			got := ""
+			var got string
 			if p, err := reconcile.Accept(topo, o, tt.ask); err != nil {
 				got = err.Error()
 			} else {
