@@ -1,8 +1,10 @@
 package reconcile_test
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -253,5 +255,43 @@ func TestAcceptEvent(t *testing.T) {
 		if _, err := p.Correction(ev); !errors.Is(err, reconcile.ErrNoValue) {
 			t.Errorf("of an event that does not say it: %v", err)
 		}
+	}
+}
+
+// TestWithheldIsTold: what was not sent, and why, stands in the text, the JSON and the table, also of a view that was read again.
+func TestWithheldIsTold(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := outcome("books", "e1", schemas.OrderCreated, schemas.Delivered, "", 2)
+	o.WithheldFields, o.WithheldReasons = []string{"order.status", "order.total"}, []schemas.Reason{schemas.ReasonStale, schemas.ReasonNotOwner}
+	p := outcome("warehouse", "e1", schemas.OrderCreated, schemas.Withheld, schemas.ReasonNotOwner, 3)
+	p.WithheldFields, p.WithheldReasons = []string{"order.total"}, []schemas.Reason{schemas.ReasonNotOwner}
+	b.produce(b.record(order(t, event("e1", schemas.OrderCreated, "shop", 0), "20.00 EUR", "paid"), ""), b.record(o, ""), b.record(p, ""))
+	file := filepath.Join(t.TempDir(), "view.db")
+	m := b.open(file, 60)
+	m.judged(m.view)
+	m.stop()
+	view, err := reconcile.OpenView(t.Context(), reconcile.ViewConfig{Database: file, Topology: b.topo, ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer view.Close() //nolint:errcheck // it is only read
+	got := answer(t, view, "1001")
+	for _, want := range []string{"order.created e1: delivered; withheld order.status: stale, order.total: not_owner", "order.created e1: withheld (not_owner); withheld order.total: not_owner"} {
+		if s := text(t, got); !strings.Contains(s, want) {
+			t.Errorf("the text has no %q:\n%s", want, s)
+		}
+	}
+	if s := asJSON(t, *got); !strings.Contains(fmt.Sprint(s), "not_owner") {
+		t.Errorf("the JSON does not say why:\n%v", s)
+	}
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var fields string
+	if err := db.QueryRow("SELECT fields FROM withheld WHERE integration = 'books' AND key = '1001'").Scan(&fields); err != nil || fields != `{"order.status":"stale","order.total":"not_owner"}` {
+		t.Errorf("the table says %q: %v", fields, err)
 	}
 }

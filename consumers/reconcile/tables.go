@@ -45,8 +45,9 @@ var (
 		{"waived_until", instant, true}, {"accepted", text, false}, {"accepted_value", text, false}, {"accepted_at", instant, true}, {"accepted_by", text, false}}, []string{"closed, since", "state, page"}}
 	observationsTable = &table{"observations", 5, []column{{"topic", text, false}, {"key", text, false}, {"field", text, false}, {"object", text, false}, {"system", text, false},
 		{"owner", text, false}, {"value", text, false}, {"source_version", text, false}, {"time", instant, true}, {"seen_at", instant, true}, {"event_id", text, false}}, nil}
-	withheldTable = &table{"withheld", 5, []column{{"topic", text, false}, {"key", text, false}, {"integration", text, false}, {"event_id", text, false}, {"field", text, false}, {"event_type", text, false},
-		{"reason", text, false}, {"at", instant, true}}, []string{"integration, reason"}}
+	// withheldTable has one row per event, not per field: a source that tells whole states says many fields that are not its own.
+	withheldTable = &table{"withheld", 4, []column{{"topic", text, false}, {"key", text, false}, {"integration", text, false}, {"event_id", text, false}, {"event_type", text, false},
+		{"fields", text, false}, {"at", instant, true}}, nil}
 	operationsTable = &table{"operations", 3, []column{{"topic", text, false}, {"key", text, false}, {"operation", text, false}, {"state", text, false}, {"begun", instant, false}, {"since", instant, true},
 		{"until", instant, true}, {"void", text, false}, {"lacks", text, false}, {"page", text, false}}, []string{"operation, state, since"}}
 	movementsTable = &table{"movements", 6, []column{{"topic", text, false}, {"key", text, false}, {"kind", text, false}, {"system", text, false}, {"object", text, false}, {"currency", text, false},
@@ -131,8 +132,8 @@ func rowsOf(o *Order, refs []ref, zone *time.Location) map[string]record {
 	for _, in := range o.Integrations {
 		put(integrationsTable, in.Name, in.Team, string(in.State), in.Since, in.Until, in.Detail)
 		for _, a := range in.Answers {
-			for i, field := range a.WithheldFields {
-				put(withheldTable, in.Name, string(a.EventID), field, string(a.EventType), a.whyWithheld(i), a.Since)
+			if len(a.WithheldFields) > 0 {
+				put(withheldTable, in.Name, string(a.EventID), string(a.EventType), a.withheldJSON(), a.Since)
 			}
 			if a.Kind == schemas.Parked {
 				put(parkedTable, in.Name, string(a.EventID), string(a.EventType), string(a.Reason), a.Detail, a.Since, a.Until)

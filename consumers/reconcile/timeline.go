@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -160,6 +161,16 @@ func (a Answer) withheld() string {
 		}
 	}
 	return out
+}
+
+// withheldJSON is {"order.status":"stale","order.total":"not_owner"}, by field.
+func (a Answer) withheldJSON() string {
+	out := make(map[string]string, len(a.WithheldFields))
+	for i, field := range a.WithheldFields {
+		out[field] = a.whyWithheld(i)
+	}
+	b, _ := json.Marshal(out) // of strings
+	return string(b)
 }
 
 // whyWithheld is the reason of one of WithheldFields; empty where it was not kept.
