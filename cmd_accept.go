@@ -35,6 +35,11 @@ func (c *cli) accept() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			ring, err := c.sealed(cmd.Context(), cfg.Options, cfg.Serde, cfg.Topology)
+			if err != nil {
+				return err
+			}
+			defer ring.Close()
 			o, err := c.readOrder(cmd.Context(), args[0])
 			if err != nil {
 				return err

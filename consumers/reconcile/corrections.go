@@ -14,7 +14,7 @@ func correctionOf(ev *schemas.Event) *Correction {
 		return nil
 	}
 	c := ev.Correction
-	out := &Correction{Field: c.Field, Object: c.Object, Of: c.Of, Held: append([]schemas.System{}, c.Held...), Basis: []Basis{}, Who: c.Who, Why: maskText(c.Why)}
+	out := &Correction{Field: c.Field, Object: c.Object, Of: c.Of, Held: append([]schemas.System{}, c.Held...), Basis: []Basis{}, Who: c.Who, Why: schemas.MaskText(c.Why)}
 	for _, b := range c.Basis {
 		out.Basis = append(out.Basis, Basis{b.System, b.Version, b.Time})
 	}

@@ -62,7 +62,7 @@ func (f *Fold) decided(d *Disagreement, now time.Time) {
 	}
 	if last != nil {
 		who, why := d.Who, d.Why // of who accepted a value
-		d.Who, d.Why = last.who, maskText(last.why)
+		d.Who, d.Why = last.who, schemas.MaskText(last.why)
 		switch {
 		case last.kind == schemas.Acknowledge:
 			d.State = DisagreementAcknowledged

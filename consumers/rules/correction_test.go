@@ -88,6 +88,7 @@ func TestCorrections(t *testing.T) {
 		{"a system makes none", corrected(), []step{{"shop order.corrected - payment=paid", accepts(paid, "shop", 1, "")}, {"team:finance order.updated 6 payment=paid", nil}}, []string{"finish withheld not_owner", "finish withheld not_owner; order.payment_status not_owner"}},
 		{"nor is one of more than its field believed", corrected(), []step{says("payment=paid status=open", accepts(paid, "shop", 1, "")), says("", accepts(paid, "shop", 1, "")), says("payment=paid", nil), {"shop order.updated 1 payment=x", nil}}, []string{
 			"finish withheld not_owner", "finish withheld not_owner", "finish withheld not_owner", "call: order.payment_status"}},
+		{"nor one whose value is erased", corrected(), []step{says("", func(f *Facts) { accepts(paid, "erp", 1, "")(f); f.Event.Sealed = []byte{1} })}, []string{"finish withheld erased"}},
 		{"without versions the owner's clock decides", corrected(), []step{says("payment=refunded", accepts(paid, "erp", 1, "shop:")), {"shop order.updated - payment=paid", nil}, {"shop order.updated - payment=voided", func(f *Facts) { f.Event.Time = noon.Add(1) }}}, []string{
 			"call: order.payment_status", "finish superseded corrected; order.payment_status corrected", "call: order.payment_status"}},
 
