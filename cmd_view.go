@@ -132,6 +132,11 @@ func (c *cli) readOrder(ctx context.Context, key string) (*reconcile.Order, erro
 	if err != nil {
 		return nil, err
 	}
+	ring, err := c.sealed(ctx, cfg.Options, cfg.Serde, cfg.Topology)
+	if err != nil {
+		return nil, err
+	}
+	defer ring.Close()
 	return reconcile.ReadOrder(ctx, cfg, key)
 }
 
@@ -203,7 +208,7 @@ func (c *cli) disagreements() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
 	cmd.Flags().BoolVar(&closed, "all", false, "also those that closed")
 	cmd.AddCommand(c.decideDisagreement(schemas.Acknowledge, "Say that somebody is at a disagreement: nobody is paged for it any more"),
-		c.decideDisagreement(schemas.Waive, "Let a disagreement be for a time: until then nobody is paged for it"))
+		c.decideDisagreement(schemas.Waive, "Let a disagreement be for a time: until then nobody is paged for it"), c.accept())
 	return cmd
 }
 
@@ -217,6 +222,9 @@ func (c *cli) writeDisagreements(list listedDisagreements) error {
 			pages = d.Page
 		case reconcile.DisagreementAcknowledged, reconcile.DisagreementWaived:
 			state += " by " + d.Who
+		}
+		if d.Accepted != "" {
+			state += fmt.Sprintf(" (%s's %s, by %s)", d.Accepted, d.AcceptedValue, d.AcceptedBy)
 		}
 		field := string(d.Field)
 		if d.Object != "" {
@@ -259,7 +267,13 @@ func (c *cli) rebuild() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.rebuilt(cmd.Context(), reconcile.FollowConfig{Options: options, Serde: schemas.NewSerde(registry), Topology: topo, Logger: log})
+			serde := schemas.NewSerde(registry)
+			ring, err := c.sealed(cmd.Context(), options, serde, topo)
+			if err != nil {
+				return err
+			}
+			defer ring.Close()
+			return c.rebuilt(cmd.Context(), reconcile.FollowConfig{Options: options, Serde: serde, Topology: topo, Logger: log})
 		},
 	}
 	cmd.Flags().StringVar(&level, "log-level", env("SEAM_LOG_LEVEL", "warn"), "debug, info, warn or error (SEAM_LOG_LEVEL)")

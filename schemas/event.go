@@ -25,7 +25,8 @@ const (
 	OrderUpdated         EventType = "order.updated" // full state
 	OrderEdited          EventType = "order.edited"  // delta against the order's lines
 	OrderEnriched        EventType = "order.enriched"
-	OrderObserved        EventType = "order.observed" // what a read-back found: Seam's own, no source may send it
+	OrderObserved        EventType = "order.observed"  // what a read-back found: Seam's own, no source may send it
+	OrderCorrected       EventType = "order.corrected" // a person's word on one field: see Correction
 	OrderCancelRequested EventType = "order.cancel_requested"
 	OrderCancelled       EventType = "order.cancelled"
 	OrderCancelRejected  EventType = "order.cancel_rejected"
@@ -51,17 +52,19 @@ const (
 	CustomerRegistered   EventType = "customer.registered"
 	CustomerUpdated      EventType = "customer.updated"
 	CustomerRedacted     EventType = "customer.redacted"
+	CustomerCorrected    EventType = "customer.corrected" // as OrderCorrected
 	InventoryLevelSet    EventType = "inventory.level_set"
+	InventoryCorrected   EventType = "inventory.corrected" // as OrderCorrected
 )
 
 // EventTypes lists every type above, in the order of the model; reviews and completions range over it.
 var EventTypes = []EventType{
-	OrderCreated, OrderUpdated, OrderEdited, OrderEnriched, OrderObserved, OrderCancelRequested, OrderCancelled, OrderCancelRejected,
+	OrderCreated, OrderUpdated, OrderEdited, OrderEnriched, OrderObserved, OrderCorrected, OrderCancelRequested, OrderCancelled, OrderCancelRejected,
 	PaymentAuthorized, PaymentCaptured, PaymentFailed, PaymentVoided,
 	RefundRequested, RefundSucceeded, RefundFailed, DisputeOpened, FraudAssessed,
 	FulfillmentRequested, FulfillmentAccepted, FulfillmentRejected, FulfillmentShipped, FulfillmentDelivered, FulfillmentCancelled,
 	ReturnRequested, ReturnReceived, InvoiceIssued, InvoiceCancelled,
-	CustomerRegistered, CustomerUpdated, CustomerRedacted, InventoryLevelSet,
+	CustomerRegistered, CustomerUpdated, CustomerRedacted, CustomerCorrected, InventoryLevelSet, InventoryCorrected,
 }
 
 // The event topics, before the environment's prefix.
@@ -110,11 +113,16 @@ type Event struct {
 	Enrichment  *Enrichment
 	Customer    *Customer
 	Inventory   *Inventory
-	ReadBack    *ReadBack // of order.observed
+	ReadBack    *ReadBack   // of order.observed
+	Correction  *Correction // of the types that Corrects tells of; nil for all others
 
 	// Extensions keeps every leaf of the source's body that the model has no place for: dotted path
 	// ("line_items.0.variant_id") to the leaf's text. Bearer secrets are left out.
 	Extensions map[string]string
+
+	// Sealed is what is personal of the event, encrypted, while nothing opened it: a Serde without a Sealer leaves it so, and
+	// any does once it is erased. Nil for an event that is whole.
+	Sealed []byte
 }
 
 // seamSpace is the UUID namespace of event ids: UUIDv5(DNS, "seam.binaryandbeyond.github.com"). Frozen: changing it

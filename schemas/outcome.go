@@ -37,6 +37,7 @@ const (
 	ReasonSameBusiness   Reason = "same_business"     // duplicate: another event id, the same business fact
 	ReasonOnce           Reason = "once"              // duplicate: the operation was done for this order already
 	ReasonNotSubscribed  Reason = "not_subscribed"    // withheld
+	ReasonErased         Reason = "erased"            // withheld: what is personal of it is erased
 	ReasonNotOwner       Reason = "not_owner"         // withheld: no field of it is the speaking system's
 	ReasonPrerequisite   Reason = "prerequisite_only" // withheld: noted, another event waits for it
 	ReasonNothingToUndo  Reason = "nothing_to_undo"   // withheld
@@ -45,6 +46,9 @@ const (
 	ReasonTooOld         Reason = "too_old"           // expired
 	ReasonNobodys        Reason = "nobodys"           // of a field: ownership.yaml lists it as unowned
 	ReasonOwn            Reason = "own"               // of a field: the downstream owns it
+	ReasonCorrected      Reason = "corrected"         // superseded, or of a field: a person decided otherwise, and its owner has said nothing newer
+	ReasonHeld           Reason = "held"              // withheld: the downstream holds the corrected value already
+	ReasonNotTaken       Reason = "not_taken"         // withheld: no route takes a correction of this field
 	ReasonConflict       Reason = "conflict"          // withheld or parked: the systems that share a field differ about it
 	ReasonFacts          Reason = "facts"             // parked: the facts it needs may not be told as they are
 	ReasonNeeds          Reason = "needs"             // parked: a prerequisite has not come
@@ -101,8 +105,8 @@ type Outcome struct {
 	Detail         string
 	Operation      string   // the business step it belonged to; empty when none
 	WithheldFields []string // fields of the event that were not sent, in the order of Fields
-	// WithheldReasons says why, one for each of WithheldFields: ReasonNotOwner, ReasonNobodys, ReasonOwn, ReasonStale or
-	// ReasonConflict.
+	// WithheldReasons says why, one for each of WithheldFields: ReasonNotOwner, ReasonNobodys, ReasonOwn, ReasonStale,
+	// ReasonCorrected, ReasonHeld, ReasonNotTaken or ReasonConflict.
 	WithheldReasons []Reason
 	IdempotencyKey  string // empty when no call was made
 	Reference       string // the downstream's own id of what it made, where its answer names one
@@ -183,6 +187,7 @@ type LedgerEntry struct {
 	Refunds      map[string]string // refund id to amount text in OrderTotal's currency
 	Applied      []Applied         // whose state each field was delivered of; a field stands in one at most
 	Shared       []SharedWord      // of fields that several systems share, by field and system
+	Corrections  []Corrected       // what persons decided of fields, the newest of each
 	UpdatedAt    time.Time
 }
 
@@ -219,6 +224,8 @@ const (
 
 	Acknowledge CommandKind = "acknowledge" // somebody is at it: page no more for it
 	Waive       CommandKind = "waive"       // it may be so until a time
+
+	Redact CommandKind = "redact" // erase a customer's personal data; the event customer.redacted does it
 )
 
 // Command is a person's decision: the value of the commands topic, keyed and partitioned as the event or order it is about.
@@ -244,9 +251,9 @@ type Disagreement struct {
 	Field       Field
 	Object      string // payment, refund, ... that the field is of; empty for the order's own
 	System      System // who says another value than the owner
-	State       string // opened, overdue, acknowledged, waived, closed
+	State       string // opened, overdue, acknowledged, accepted, waived, closed
 	Page        string // team
-	Paged       bool   // the team is to be paged for this record: the first that is overdue
+	Paged       bool   // the team is to be paged for this record: the first that is overdue, and again after one side was accepted
 	Owner       System
 	OwnerValue  string // masked where it is personal
 	OwnerTime   time.Time
@@ -258,9 +265,15 @@ type Disagreement struct {
 	Deadline    time.Time
 	Closed      *time.Time
 	Flaps       int64
-	Who, Why    string // of who acknowledged or waived it
+	Who, Why    string // of who acknowledged or waived it, or accepted one side
 	Until       *time.Time
-	At          time.Time // as of when this is so, our clock
+
+	Accepted      System     // whose value a person accepted; empty for nobody's. The next three go with it
+	AcceptedValue string     // masked where it is personal
+	AcceptedAt    *time.Time // our clock
+	AcceptedBy    string     // team of that person
+
+	At time.Time // as of when this is so, our clock
 }
 
 // Quarantined is authentic input that could not be normalized, kept whole: the value of the quarantine topic.
@@ -277,6 +290,7 @@ type Quarantined struct {
 	Headers     map[string]string // as received, less credentials
 	Body        []byte
 	ReceivedAt  time.Time
+	Sealed      []byte // headers and body, encrypted, while nothing opened them or once they are erased: see Event
 }
 
 // WorkerStatus is what a running worker says of itself: the value of the status topic, keyed integration/instance.

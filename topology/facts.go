@@ -31,6 +31,14 @@ const (
 	DisagreementFlag   = "flag"
 )
 
+// defaults fills what a policy left out; nil has none.
+func (f *Facts) defaults(within Duration) {
+	if f != nil {
+		or(&f.OnDisagreement, DisagreementRefuse)
+		or(&f.Wait, within)
+	}
+}
+
 // scale is Topology.Scale of a policy; nil has nothing to scale.
 func (f *Facts) scale(scale func(*Duration)) {
 	if f == nil {

@@ -178,17 +178,14 @@ func integrationDefaults(in *Integration) {
 	or(&in.InFlight, 64)
 	or(&in.Order, "hold")
 	or(&in.DedupWindow, Duration(35*24*time.Hour))
-	if in.Facts != nil {
-		or(&in.Facts.OnDisagreement, DisagreementRefuse)
-		or(&in.Facts.Wait, in.CompleteWithin)
-	}
+	in.Facts.defaults(in.CompleteWithin)
 	if in.Idempotency.Probe != "" {
 		or(&in.Idempotency.Settles, 2*in.Timeout)
 	}
 	for i := range in.Deliver {
 		r := &in.Deliver[i]
 		r.Mark = in.Mark
-		or(&r.Operation, in.Operation)
+		or(&r.Operation, r.step(in))
 		or(&r.NeedsWithin, Duration(24*time.Hour))
 		or(&r.OnRejected, "park")
 		if len(r.Answers.Delivered) == 0 {
@@ -203,9 +200,7 @@ func integrationDefaults(in *Integration) {
 		if r.HTTP != nil {
 			or(&r.HTTP.Method, "POST")
 		}
-		if r.ReadBack != nil {
-			or(&r.ReadBack.After, Duration(time.Minute))
-		}
+		r.ReadBack.defaults()
 	}
 }
 
@@ -239,7 +234,11 @@ func topicsOf(t *Topology, c clusterFile) []Topic {
 	out = add(out, schemas.TopicOrders, t.Partitions, "order_event", days(schemas.TopicOrders))
 	out = add(out, schemas.TopicCustomers, t.Partitions, "customer_event", days(schemas.TopicCustomers))
 	out = add(out, schemas.TopicInventory, t.Partitions, "inventory_event", days(schemas.TopicInventory))
-	out = add(out, TopicQuarantine, t.Partitions, "quarantined", days(TopicQuarantine))
+	// Before the events that need them. What an erasure superseded goes once its segment is closed and the cleaner has passed.
+	out = add(out, TopicKeys, 1, "sealing_key", map[string]string{"cleanup.policy": "compact", "segment.ms": "60000", "min.cleanable.dirty.ratio": "0.01"})
+	kept := days(TopicQuarantine)
+	kept["cleanup.policy"] = "compact,delete" // so that what is erased goes
+	out = add(out, TopicQuarantine, t.Partitions, "quarantined", kept)
 	out = add(out, TopicReconciliation, t.Partitions, "outcome", days(TopicReconciliation))
 	out = add(out, TopicCommands, t.Partitions, "command", days(TopicCommands))
 	newest := days(TopicDisagreements)

@@ -101,6 +101,13 @@ func moneyOf(value any) (*schemas.Money, error) {
 // mostReadBack is the longest that a record is read back after its call: what is still to be read holds the offset of its group.
 const mostReadBack = Duration(24 * time.Hour)
 
+// defaults fills what a read-back left out; nil has none.
+func (rb *ReadBack) defaults() {
+	if rb != nil {
+		or(&rb.After, Duration(time.Minute))
+	}
+}
+
 // scale is Topology.Scale of a read-back; nil has nothing to scale.
 func (rb *ReadBack) scale(scale func(*Duration)) {
 	if rb == nil {

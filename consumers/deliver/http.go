@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
 
@@ -115,7 +117,7 @@ func (k *httpKind) Read(ctx context.Context, r Request, address string) Result {
 	default:
 		res.Class = Retry
 	}
-	res.Detail, res.RetryAfter = excerpt(k.mask.Replace(string(got.body))), retryAfter(got.header, time.Now())
+	res.Detail, res.RetryAfter = excerpt(schemas.MaskText(k.mask.Replace(string(got.body)))), retryAfter(got.header, time.Now())
 	return res
 }
 
@@ -127,7 +129,7 @@ func (k *httpKind) send(ctx context.Context, r Request, call *httpCall, m messag
 	}
 	got, sent, err := k.carrier(m.url).carry(ctx, m)
 	if err != nil {
-		return got, k.transportResult(err, sent), err
+		return got, k.transportResult(cmp.Or(r.Whole, r.Event), err, sent), err
 	}
 	return got, Result{Status: got.status}, nil
 }
@@ -177,7 +179,7 @@ func (k *httpKind) do(ctx context.Context, r Request, call *httpCall, m message,
 		res.Reference = reference(got.body, r.Route.Answers.Reference)
 		return res
 	}
-	res.Detail, res.RetryAfter = excerpt(k.mask.Replace(string(got.body))), retryAfter(got.header, time.Now())
+	res.Detail, res.RetryAfter = excerpt(schemas.MaskFor(cmp.Or(r.Whole, r.Event), k.mask.Replace(string(got.body)))), retryAfter(got.header, time.Now())
 	return res
 }
 

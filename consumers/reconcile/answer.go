@@ -12,7 +12,7 @@ import (
 // Order is the answer as of now.
 func (f *Fold) Order(now time.Time) *Order {
 	line := f.timeline()
-	o := &Order{Topic: f.topic, Key: f.key, AsOf: now.UTC(), State: StateComplete, Duplicates: f.Copies(), Pages: []string{}, Events: []Event{}, Integrations: []Integration{}, Operations: []Operation{}}
+	o := &Order{Topic: f.topic, Key: f.key, AsOf: now.UTC(), State: StateComplete, Duplicates: f.Copies(), Erased: f.erased, Pages: []string{}, Events: []Event{}, Integrations: []Integration{}, Operations: []Operation{}}
 	facts := map[string]schemas.EventID{} // business id to the first event
 	for _, ev := range line {
 		e := ev.Event
@@ -192,7 +192,7 @@ func answerOf(a *answer, ev *fact, within time.Duration, now time.Time) Answer {
 func (a *answer) fill(out *Answer, last *outcome, now time.Time) {
 	out.Kind, out.Reason, out.Detail = last.kind, last.reason, last.detail
 	if m := last.made; m != nil {
-		out.Operation, out.Reference, out.IdempotencyKey, out.WithheldFields = m.operation, m.reference, m.key, m.withheld
+		out.Operation, out.Reference, out.IdempotencyKey, out.WithheldFields, out.WithheldReasons = m.operation, m.reference, m.key, m.withheld, m.why
 		out.Facts = m.facts
 		out.attempts(m.attempts)
 	}

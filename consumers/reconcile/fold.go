@@ -35,6 +35,7 @@ type Fold struct {
 	answers   map[answerKey]*answer
 	decisions []decision
 	cache     []*fieldLine // of fields; nil when events came since
+	erased    bool         // its personal data is, and what comes of it is not taken in
 }
 
 // acting is the types that each integration acts on, and since when: what came before that asks nothing of it. The zero time
@@ -101,6 +102,7 @@ type outcome struct {
 type made struct {
 	operation, reference, key string
 	withheld                  []string
+	why                       []schemas.Reason // one for each of withheld
 	attempts                  []schemas.Attempt
 	facts                     *FactsUsed
 }
@@ -121,8 +123,9 @@ func newFold(topo *topology.Topology, acts acting, topic, key string) *Fold {
 
 // Event adds an event that stands at a position; false when it is a copy of one that is known. Of copies the first counts.
 func (f *Fold) Event(ev *schemas.Event, at Position) (first bool) {
-	return f.add(&fact{at: at, said: wordsOf(ev), refs: refsOf(ev), paid: money.Of(ev), origin: originOf(ev), read: readBackOf(ev), Event: Event{ID: ev.ID, ReadBack: readBackText(readBackOf(ev)), Type: ev.Type, System: ev.System, Source: ev.Source, Time: ev.Time, IngestedAt: ev.IngestedAt,
-		SourceVersion: ev.SourceVersion, BusinessID: ev.BusinessID, Copies: 1, Partition: at.Partition, Offset: at.Offset}})
+	read := readBackOf(ev)
+	return f.add(&fact{at: at, said: wordsOf(ev), refs: refsOf(ev), paid: money.Of(ev), origin: originOf(ev), read: read, Event: Event{ID: ev.ID, Type: ev.Type, System: ev.System, Source: ev.Source, Time: ev.Time, IngestedAt: ev.IngestedAt,
+		SourceVersion: ev.SourceVersion, BusinessID: ev.BusinessID, Copies: 1, Correction: correctionOf(ev), ReadBack: readBackText(read), Partition: at.Partition, Offset: at.Offset}})
 }
 
 // Undecodable adds a record whose bytes cannot be read: what its headers say, and why. taken is when the broker took it.
@@ -132,7 +135,9 @@ func (f *Fold) Undecodable(env schemas.Envelope, why string, taken time.Time, at
 }
 
 func (f *Fold) add(n *fact) (first bool) {
-	f.cache = nil
+	if f.cache = nil; f.erased {
+		n.hide()
+	}
 	had := f.events[n.ID]
 	if had == nil {
 		n.ID, n.Type, n.System, n.Source = intern(n.ID), intern(n.Type), intern(n.System), intern(n.Source)
@@ -154,9 +159,12 @@ func (f *Fold) Outcome(o *schemas.Outcome, at Position) {
 	if o.Reason == schemas.ReasonNotSubscribed && f.acts[o.Integration] != nil && !f.acts.on(o.Integration, o.EventType, o.IngestedAt) {
 		return
 	}
-	n := &outcome{at: at, kind: intern(o.Kind), reason: intern(o.Reason), detail: intern(maskText(o.Detail)), instance: intern(o.Instance), time: o.At, until: o.Until}
+	n := &outcome{at: at, kind: intern(o.Kind), reason: intern(o.Reason), detail: intern(schemas.MaskText(o.Detail)), instance: intern(o.Instance), time: o.At, until: o.Until}
 	if o.Operation+o.Reference+o.IdempotencyKey != "" || len(o.WithheldFields)+len(o.Attempts) > 0 || o.Facts != nil {
-		n.made = &made{intern(o.Operation), o.Reference, o.IdempotencyKey, o.WithheldFields, maskAttempts(o.Attempts), usedOf(o.Facts)}
+		n.made = &made{intern(o.Operation), o.Reference, o.IdempotencyKey, o.WithheldFields, internAll(o.WithheldReasons), maskAttempts(o.Attempts), usedOf(o.Facts)}
+	}
+	if f.erased {
+		n.hide()
 	}
 	a := f.answer(o.Integration, o.EventID)
 	i, _ := slices.BinarySearchFunc(a.outcomes, n, func(x, y *outcome) int { return x.at.compare(y.at) })
@@ -167,13 +175,21 @@ func (f *Fold) Outcome(o *schemas.Outcome, at Position) {
 func maskAttempts(list []schemas.Attempt) []schemas.Attempt {
 	out := slices.Clone(list)
 	for i := range out {
-		out[i].Detail = maskText(out[i].Detail)
+		out[i].Detail = schemas.MaskText(out[i].Detail)
 	}
 	return out
 }
 
 // intern shares texts that come again and again.
 func intern[T ~string](s T) T { return T(unique.Make(string(s)).Value()) }
+
+func internAll[T ~string](list []T) []T {
+	out := slices.Clone(list)
+	for i := range out {
+		out[i] = intern(out[i])
+	}
+	return out
+}
 
 // Parked adds a live record of a parked topic. It tells what the event waits for, and that it waits where retention took
 // the outcome that said so.

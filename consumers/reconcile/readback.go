@@ -40,7 +40,7 @@ func readBackOf(ev *schemas.Event) *schemas.ReadBack {
 		return nil
 	}
 	c := *rb
-	c.Integration, c.Operation, c.Result, c.Detail = intern(c.Integration), intern(c.Operation), intern(c.Result), maskText(c.Detail)
+	c.Integration, c.Operation, c.Result, c.Detail = intern(c.Integration), intern(c.Operation), intern(c.Result), schemas.MaskText(c.Detail)
 	return &c
 }
 

@@ -22,6 +22,7 @@ type (
 		Gone      []storedFact
 		Answers   []storedAnswer
 		Decisions []storedDecision
+		Erased    bool
 	}
 	storedDecision struct {
 		_                                     struct{} `cbor:",toarray"`
@@ -44,6 +45,7 @@ type (
 		Paid                      []storedMovement
 		Origin                    *storedOrigin
 		Read                      *storedRead
+		Correction                *storedCorrection
 	}
 	storedRead struct {
 		_                                                        struct{} `cbor:",toarray"`
@@ -53,6 +55,18 @@ type (
 		_  struct{} `cbor:",toarray"`
 		ID string
 		At int64
+	}
+	storedCorrection struct {
+		_                 struct{} `cbor:",toarray"`
+		Field, Object, Of string
+		Held              []string
+		Basis             []storedBasis
+		Who, Why          string
+	}
+	storedBasis struct {
+		_               struct{} `cbor:",toarray"`
+		System, Version string
+		Time            int64
 	}
 	storedWord struct {
 		_                    struct{} `cbor:",toarray"`
@@ -87,7 +101,7 @@ type (
 	storedMade struct {
 		_                         struct{} `cbor:",toarray"`
 		Operation, Reference, Key string
-		Withheld                  []string
+		Withheld, Why             []string
 		Attempts                  []storedAttempt
 		Facts                     *storedFacts
 	}
@@ -112,7 +126,7 @@ type (
 
 // pack is the fold's facts as bytes.
 func (f *Fold) pack() ([]byte, error) {
-	var s storedFold
+	s := storedFold{Erased: f.erased}
 	for _, ev := range f.events {
 		s.Events = append(s.Events, storeFact(ev))
 	}
@@ -147,6 +161,7 @@ func (f *Fold) unpack(b []byte) error {
 	if err := cbor.Unmarshal(raw, &s); err != nil {
 		return fmt.Errorf("stored facts of %s %s: %w", f.topic, f.key, err)
 	}
+	f.erased = s.Erased
 	for i := range s.Events {
 		ev, err := s.Events[i].fact()
 		if err != nil {
@@ -182,6 +197,7 @@ func (f *Fold) unpack(b []byte) error {
 func storeFact(f *fact) storedFact {
 	s := storedFact{ID: string(f.ID), Type: string(f.Type), System: string(f.System), Source: f.Source, Time: micros(f.Time), IngestedAt: micros(f.IngestedAt), SourceVersion: f.SourceVersion,
 		BusinessID: f.BusinessID, Copies: f.Copies, Undecodable: f.Undecodable, Partition: f.at.Partition, Offset: f.at.Offset}
+	s.Correction = storeCorrection(f.Correction)
 	for _, w := range f.said {
 		sw := storedWord{Field: string(w.field), Object: w.object, Shown: w.value.text()}
 		if w.value.hash != ([16]byte{}) {
@@ -205,7 +221,7 @@ func storeFact(f *fact) storedFact {
 
 func (s *storedFact) fact() (*fact, error) {
 	f := &fact{at: Position{s.Partition, s.Offset}, Event: Event{ID: schemas.EventID(s.ID), Type: schemas.EventType(s.Type), System: schemas.System(s.System), Source: s.Source, Time: fromMicros(s.Time),
-		IngestedAt: fromMicros(s.IngestedAt), SourceVersion: s.SourceVersion, BusinessID: s.BusinessID, Copies: s.Copies, Undecodable: s.Undecodable, Partition: s.Partition, Offset: s.Offset}}
+		IngestedAt: fromMicros(s.IngestedAt), SourceVersion: s.SourceVersion, BusinessID: s.BusinessID, Copies: s.Copies, Undecodable: s.Undecodable, Correction: s.Correction.correction(), Partition: s.Partition, Offset: s.Offset}}
 	for _, sw := range s.Said {
 		w := word{field: schemas.Field(sw.Field), object: sw.Object, value: value{shown: unique.Make(sw.Shown)}}
 		copy(w.value.hash[:], sw.Hash)
@@ -236,7 +252,7 @@ func storeOutcome(o *outcome) storedOutcome {
 		s.Until = micros(*o.until)
 	}
 	if m := o.made; m != nil {
-		s.Made = &storedMade{Operation: m.operation, Reference: m.reference, Key: m.key, Withheld: m.withheld, Facts: storeFacts(m.facts)}
+		s.Made = &storedMade{Operation: m.operation, Reference: m.reference, Key: m.key, Withheld: m.withheld, Why: texts(m.why), Facts: storeFacts(m.facts)}
 		for _, a := range m.attempts {
 			s.Made.Attempts = append(s.Made.Attempts, storedAttempt{At: micros(a.At), TookMS: a.TookMS, Status: a.Status, Class: a.Class, Detail: a.Detail})
 		}
@@ -251,7 +267,7 @@ func (s *storedOutcome) outcome() *outcome {
 		o.until = &until
 	}
 	if m := s.Made; m != nil {
-		o.made = &made{operation: m.Operation, reference: m.Reference, key: m.Key, withheld: m.Withheld, facts: m.Facts.used()}
+		o.made = &made{operation: m.Operation, reference: m.Reference, key: m.Key, withheld: m.Withheld, why: words[schemas.Reason](m.Why), facts: m.Facts.used()}
 		for _, a := range m.Attempts {
 			o.made.attempts = append(o.made.attempts, schemas.Attempt{At: fromMicros(a.At), TookMS: a.TookMS, Status: a.Status, Class: a.Class, Detail: a.Detail})
 		}
