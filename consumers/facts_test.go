@@ -57,6 +57,9 @@ func refusal(reason string) *topology.FactSet {
 
 const factsPolicy = "facts: {fields: [order.total], on_disagreement: refuse, wait: WAIT}\n"
 
+// noted is ownership of notes too.
+const noted = "order.note: {owner: shop, page: ops}\n" + ownership
+
 // enriching is an integration that is told facts.
 func enriching(idempotency, wait string) string {
 	return "operation: enrich\ntimeout: 500ms\nretry: {initial: 10ms, max: 100ms}\nidempotency: " + idempotency + "\ndeliver:\n  - on: [order.created]\n    once: true\n    http: {url: URL/v1/things}\n" +
@@ -107,7 +110,7 @@ func TestFacts(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, enriching(byProbe, tt.wait))
+			b := newOwnedBench(t, noted, enriching(byProbe, tt.wait))
 			desk := &told{answer: tt.answer}
 			var status schemas.WorkerStatus
 			var mu sync.Mutex
@@ -146,7 +149,7 @@ func TestFactsHoldTheirOrderOnly(t *testing.T) {
 	t.Parallel()
 	spec := enriching(byProbe, "1h")
 	spec = strings.Replace(spec, "  - on: [order.created]\n    once: true", "  - on: [order.created, order.updated]", 1)
-	b := newBench(t, spec)
+	b := newOwnedBench(t, noted, spec)
 	open := make(chan struct{})
 	desk := &told{answer: func(order string, n int) (*topology.FactSet, error) {
 		select {
@@ -188,7 +191,7 @@ func set(list []string) map[string]bool {
 // second call is made; a parked event is asked for again by whoever comes after.
 func TestFactsOfAKilledWorker(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, enriching(byProbe, "1h"))
+	b := newOwnedBench(t, noted, enriching(byProbe, "1h"))
 	release := make(chan struct{})
 	b.down.answer = func(n int, r *http.Request) (int, http.Header, bool) {
 		if r.Method == http.MethodPost && n == 1 {
@@ -229,7 +232,7 @@ func TestFactsOfAKilledWorker(t *testing.T) {
 // TestFactsOfARepetition: each attempt carries facts of its own under the same key, and a refusal in between makes none.
 func TestFactsOfARepetition(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, enriching("{key: Idempotency-Key, remembers: 24h}", "1h"))
+	b := newOwnedBench(t, noted, enriching("{key: Idempotency-Key, remembers: 24h}", "1h"))
 	b.down.answer = func(n int, _ *http.Request) (int, http.Header, bool) {
 		if n == 1 {
 			return 503, nil, false
@@ -267,7 +270,7 @@ var hiddenNotes = []string{
 // a refused order is not sent.
 func TestNotesChangeNoFacts(t *testing.T) {
 	t.Parallel()
-	b := newOwnedBench(t, "order.note: {owner: shop, page: ops}\n"+ownership, enriching(byProbe, "1h"))
+	b := newOwnedBench(t, noted, enriching(byProbe, "1h"))
 	var mu sync.Mutex
 	bodies := map[string]map[string]json.RawMessage{}
 	b.down.read = func(body []byte) {
@@ -320,7 +323,7 @@ func TestNotesChangeNoFacts(t *testing.T) {
 // TestNobodyToAsk: a worker whose body names facts does not start without somebody to ask.
 func TestNobodyToAsk(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, enriching(byProbe, "1h"))
+	b := newOwnedBench(t, noted, enriching(byProbe, "1h"))
 	err := consumers.Run(t.Context(), consumers.Config{Topology: b.topo, Integration: &b.topo.Integrations[0]})
 	if err == nil || err.Error() != "worker down: its body names facts (integrations/down.yaml:1), and there is nobody to ask for them" {
 		t.Errorf("err = %v", err)

@@ -35,7 +35,7 @@ func TestFactsOfAView(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, enriching(byProbe, "1h"))
+			b := newOwnedBench(t, noted, enriching(byProbe, "1h"))
 			view := b.view()
 			b.start(func(c *consumers.Config) { c.Facts = provider(t, view) })
 			erp := func(id, order, total string, version int) *schemas.Event {
