@@ -159,6 +159,10 @@ func sourceDefaults(s *Source) {
 	or(&s.Tolerance, Duration(5*time.Minute))
 	or(&s.Every, Duration(time.Minute))
 	or(&s.Overlap, Duration(5*time.Minute))
+	if s.Wait != nil {
+		or(&s.Wait.AtMost, Duration(5*time.Second))
+		or(&s.Wait.Otherwise, Accepted)
+	}
 	for i := range s.Files {
 		or(&s.Files[i].Zone, "UTC")
 	}

@@ -87,6 +87,8 @@ type Source struct {
 	AnswerWithin Duration `yaml:"answer_within"`
 	// Tolerance is the greatest distance of a signed timestamp from our clock. Default 5m where the scheme has one.
 	Tolerance Duration `yaml:"tolerance"`
+	// Wait lets callers that send Prefer: wait=5 (RFC 7240) wait for outcomes. Default nil: they are answered as all others.
+	Wait *Wait `yaml:"wait"`
 	// Spool true keeps deliveries on local disk while Kafka is away: for sources that never retry.
 	Spool bool `yaml:"spool"`
 	// Every is how often a folder is looked at or an API asked. Default 1m.
@@ -109,6 +111,21 @@ type Source struct {
 	// Mark (file:line) is where the source was read, for errors.
 	Mark string `yaml:"-"`
 }
+
+// Wait says whose outcomes a caller may wait for, once its event is durable. It holds nothing up but the caller.
+type Wait struct {
+	For    []string `yaml:"for"`     // integrations, by name
+	AtMost Duration `yaml:"at_most"` // longest wait, whatever the caller prefers. Default 5s
+	// Otherwise is the answer when the time is up: accepted (default) is 202 with a Location to ask at, unavailable 503 with
+	// Retry-After. The event is taken either way, and a repetition is the same event.
+	Otherwise string `yaml:"otherwise"`
+}
+
+// The values of Wait.Otherwise.
+const (
+	Accepted    = "accepted"
+	Unavailable = "unavailable"
+)
 
 // FileFormat says how the rows of a kind of file become events. One row is one event.
 type FileFormat struct {
