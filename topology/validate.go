@@ -67,6 +67,9 @@ func (l *loader) source(t *Topology, s *Source) {
 	if s.System == "" {
 		l.at(file, "system", "system is missing: name whose opinion these events are (shop, erp, warehouse, ...)")
 	}
+	if s.Platform != Files {
+		l.eventTypes(file, "emits", s.Emits)
+	}
 	switch s.Platform {
 	case Shopify, WooCommerce, Stripe, Adyen, StandardWebhooks:
 	case Files:
