@@ -313,6 +313,7 @@ func (l *loader) yamlFaults(name string, err error) {
 	var typeErr *yaml.TypeError
 	if !errors.As(err, &typeErr) {
 		l.yamlFault(name, strings.TrimPrefix(err.Error(), "yaml: "))
+		l.faults[len(l.faults)-1].(*Fault).Check = "is no YAML"
 		return
 	}
 	for _, text := range typeErr.Errors {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -109,8 +110,25 @@ func (l *loader) yamlFault(name, text string) {
 		text = fmt.Sprintf("unknown key %q: %s", m[1], knownKeys(m[2]))
 	}
 	check, _, _ := strings.Cut(text, " \"")
-	if strings.HasPrefix(text, "body member ") {
-		check = "body member"
+	for _, start := range []string{"body member", "cannot unmarshal"} {
+		if strings.HasPrefix(text, start) {
+			check = start
+		}
 	}
 	l.faults = append(l.faults, &Fault{File: name, Line: line, Text: text, Check: check})
+}
+
+// TextsUnder lists the scalars below a dotted key of a file as they are written, sorted by their keys.
+func (t *Topology) TextsUnder(file, key string) []string {
+	var keys []string
+	for k, p := range t.written {
+		if strings.HasPrefix(k, file+"#"+key+".") && p.text != "" {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	for i, k := range keys {
+		keys[i] = t.written[k].text
+	}
+	return keys
 }
