@@ -15,7 +15,7 @@ type Refusal struct{ Findings []Finding }
 // Error lists the findings, and says how to see more.
 func (r *Refusal) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "the review refuses the topology, for %d reasons:\n", len(r.Findings))
+	fmt.Fprintf(&b, "the review refuses the topology, for %s:\n", count(len(r.Findings), "reason"))
 	var subjects []string
 	for _, f := range r.Findings {
 		fmt.Fprintf(&b, "  %s\n", f)

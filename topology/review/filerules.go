@@ -16,8 +16,6 @@ var fileRules = []Rule{
 		Why: "Two owners of one field, two answers to one question: which of them counts is an accident.", Mend: "leave one"},
 	{ID: "value-malformed", Question: Files, Severity: Error, Title: "A value without its unit, or of another kind",
 		Why: "30 is half a minute to one and half an hour to another.", Mend: "write 30s, 15m, 2h or 35d; 50/s or 600/m; 50%; 512KiB"},
-	{ID: "variable-unset", Question: Files, Severity: Error, Title: "A variable that is needed and not set",
-		Why: "An address or secret that is empty is found with the first order.", Mend: "set it, or write ${NAME:-default}"},
 	{ID: "name-wrong", Question: Files, Severity: Error, Title: "A name that is not its file's",
 		Why: "Group, topics, ledger and metrics follow from the name. A copied file with the old name shares another's ledger.", Mend: "write the file's name; lower case letters, digits and -"},
 	{ID: "expression-wrong", Question: Files, Severity: Error, Title: "An expression that names what no event has",
@@ -92,8 +90,7 @@ var checks = map[string]string{
 	"unknown key": "key-unknown", "mapping key": "key-twice",
 	"bad duration": "value-malformed", "bad size": "value-malformed", "bad share": "value-malformed", "bad rate": "value-malformed", "cannot unmarshal": "value-malformed",
 	"name one system, or several as [shop, admin]": "value-malformed", "body must map members to expressions": "value-malformed",
-	"variable %s is not set: set it, or write ${%s:-default}": "variable-unset",
-	"name is %q: write %q, as the file is called":             "name-wrong", "name %q: use lower case letters, digits and -, at most 40": "name-wrong",
+	"name is %q: write %q, as the file is called": "name-wrong", "name %q: use lower case letters, digits and -, at most 40": "name-wrong",
 	"body member": "expression-wrong", "url: %v": "expression-wrong", "probe: %v": "expression-wrong",
 	"order is %q: write hold or pass": "choice-unknown", "on_rejected is %q: write park or final": "choice-unknown",
 	"problem %s means %q: write delivered, already_done, rejected, retry or unknown": "choice-unknown", "on_conflict of %s is %q: write refuse or park": "choice-unknown",
@@ -161,15 +158,38 @@ func ofFile(file string) string {
 	return "file-unreadable"
 }
 
-// faults turns what loading found into findings.
+// withheld are the questions that cannot be asked while a file of all cannot be read: every answer would be wrong.
+var withheld = map[string][]Question{
+	"ownership.yaml": {Owner, Success}, "operations.yaml": {Success}, "teams.yaml": {Paged}, "topics.yaml": {Outage, Twice},
+}
+
+// faults turns what loading found into findings. Of a file that could not be read, and of what follows from that, it tells no more.
 func (s *scope) faults(list []*topology.Fault) {
+	s.blind, s.silent = map[string]bool{}, map[Question]bool{}
 	for _, f := range list {
-		id := checks[f.Check]
-		if id == "" {
-			id = ofFile(f.File)
+		if id := idOf(f); id == "file-unreadable" || id == "key-twice" {
+			s.blind[f.File] = true
+			for _, q := range withheld[f.File] {
+				s.silent[q] = true
+			}
 		}
+	}
+	for _, f := range list {
+		id := idOf(f)
 		rule := ruleOf(id)
+		told := id == "file-unreadable" || id == "key-twice"
+		if !told && (s.blind[f.File] || s.silent[rule.Question]) {
+			continue
+		}
 		s.report.Findings = append(s.report.Findings, Finding{Rule: id, Question: rule.Question, Severity: Error, On: strings.TrimSuffix(f.File, ".yaml"),
 			File: f.File, Line: max(1, f.Line), Text: f.Text, Mend: rule.Mend})
 	}
+}
+
+// idOf is the rule of a fault.
+func idOf(f *topology.Fault) string {
+	if id := checks[f.Check]; id != "" {
+		return id
+	}
+	return ofFile(f.File)
 }

@@ -52,7 +52,7 @@ var twiceRules = []Rule{
 		Why:  "Reset offsets, a new group or a replay read the topic from its start. What lies in it and not in the ledger any more is done again, by a downstream that does not address its records by our ids.",
 		Mend: "make dedup_window longer than the retention of the topics it reads, shorten that, or end old events with expires_after",
 		in: func(s *scope, in *topology.Integration) {
-			if in.Idempotency.Upsert || in.ExpiresAfter > 0 && in.ExpiresAfter < in.DedupWindow {
+			if id := in.Idempotency; id.Upsert || id.Key == "" && id.Probe == "" && !id.None || in.ExpiresAfter > 0 && in.ExpiresAfter < in.DedupWindow {
 				return
 			}
 			for _, topic := range s.t.InputTopics(in) {

@@ -96,7 +96,7 @@ var ownerFieldRules = []Rule{
 		Why:  "A field reaches others only from its owner. No source speaks for this one, so that the field stays empty everywhere for ever.",
 		Mend: "add a source of that system, or name the owner that does speak",
 		all: fields(func(s *scope, f schemas.Field, o topology.Owner) {
-			if !slices.ContainsFunc(o.Owner, func(sys schemas.System) bool { return len(s.speakers(sys)) > 0 }) && len(o.Owner) > 0 && len(s.t.Sources) > 0 {
+			if !slices.ContainsFunc(o.Owner, func(sys schemas.System) bool { return len(s.speakers(sys)) > 0 || !s.called(sys) }) && len(o.Owner) > 0 {
 				s.field(f, "owner", "%s is %s's to say, and no source speaks for it", f, o.Owner)
 			}
 		})},
@@ -105,7 +105,7 @@ var ownerFieldRules = []Rule{
 		Mend: "add a source of that system, or take it out of copies",
 		all: fields(func(s *scope, f schemas.Field, o topology.Owner) {
 			for _, sys := range o.Copies {
-				if len(s.speakers(sys)) == 0 && len(s.t.Sources) > 0 {
+				if len(s.speakers(sys)) == 0 && s.called(sys) { // the loader tells of systems that are neither
 					s.field(f, "copies", "nothing tells what %s holds of %s", sys, f)
 				}
 			}
@@ -181,4 +181,9 @@ func fields(rule func(*scope, schemas.Field, topology.Owner)) func(*scope) {
 // field records a finding on an owned field.
 func (s *scope) field(f schemas.Field, key, format string, args ...any) {
 	s.at("ownership/"+string(f), ownershipFile, string(f)+"."+key, format, args...)
+}
+
+// called tells whether a system is an integration's.
+func (s *scope) called(system schemas.System) bool {
+	return slices.ContainsFunc(s.t.Integrations, func(in topology.Integration) bool { return in.System == system })
 }

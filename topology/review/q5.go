@@ -3,6 +3,7 @@ package review
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
@@ -132,9 +133,10 @@ var successRules = []Rule{
 		}},
 }
 
-// known tells whether a type is one of the model's; the loader says so of others.
+// known tells whether a source could send a type: it is one of the model's, as the loader sees to, and no correction, which is
+// a person's decision and no system's word.
 func (s *scope) known(et schemas.EventType) bool {
-	return et == topology.RefundFull || slices.Contains(schemas.EventTypes, et)
+	return !strings.HasSuffix(string(et), ".corrected") && (et == topology.RefundFull || slices.Contains(schemas.EventTypes, et))
 }
 
 // recorder tells whether every event is a record of its own there, or a row of a file.

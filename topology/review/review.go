@@ -28,8 +28,9 @@ func examine(t *topology.Topology, faults []*topology.Fault, now time.Time) Repo
 	s := &scope{t: t, now: now, report: Report{At: now.UTC(), Environment: t.Environment, Integrations: []Subject{}, Sources: []Subject{}, Findings: []Finding{}}}
 	s.faults(faults)
 	for i := range rules {
-		s.rule = &rules[i]
-		s.apply()
+		if s.rule = &rules[i]; !s.silent[s.rule.Question] {
+			s.apply()
+		}
 	}
 	for i := range t.Integrations {
 		if in := &t.Integrations[i]; in.Name != "" {
@@ -61,6 +62,8 @@ type scope struct {
 	t      *topology.Topology
 	now    time.Time
 	report Report
+	blind  map[string]bool   // files that could not be read
+	silent map[Question]bool // questions that cannot be asked for that
 	rule   *Rule
 	on     string // of the subject
 	file   string
