@@ -300,7 +300,7 @@ func (l *loader) file(name string, v any) {
 	if err := dec.Decode(strict); errors.As(err, &typeErr) {
 		for _, text := range typeErr.Errors {
 			if strings.Contains(text, "not found in type") || strings.Contains(text, "already defined") {
-				l.yamlFault(name, text)
+				l.yamlFault(name, text, "")
 			}
 		}
 	}
@@ -312,12 +312,11 @@ func (l *loader) file(name string, v any) {
 func (l *loader) yamlFaults(name string, err error) {
 	var typeErr *yaml.TypeError
 	if !errors.As(err, &typeErr) {
-		l.yamlFault(name, strings.TrimPrefix(err.Error(), "yaml: "))
-		l.faults[len(l.faults)-1].(*Fault).Check = "is no YAML"
+		l.yamlFault(name, strings.TrimPrefix(err.Error(), "yaml: "), "is no YAML")
 		return
 	}
 	for _, text := range typeErr.Errors {
-		l.yamlFault(name, text)
+		l.yamlFault(name, text, "")
 	}
 }
 

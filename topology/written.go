@@ -95,9 +95,9 @@ func (l *loader) fault(file string, line int, format string, args ...any) {
 	l.faults = append(l.faults, &Fault{File: file, Line: line, Text: fmt.Sprintf(format, args...), Check: format})
 }
 
-// yamlFault turns the decoder's "line N: text" into a Fault. The decoder gives no more than a text, so that the check is what
-// stands before the first name or number in it.
-func (l *loader) yamlFault(name, text string) {
+// yamlFault turns the decoder's "line N: text" into a Fault. The decoder gives no more than a text, so that a check that is not
+// given is what stands before the first name in it.
+func (l *loader) yamlFault(name, text, check string) {
 	line := 1
 	if rest, ok := strings.CutPrefix(text, "line "); ok {
 		if num, after, ok := strings.Cut(rest, ": "); ok {
@@ -109,7 +109,9 @@ func (l *loader) yamlFault(name, text string) {
 	if m := unknownKey.FindStringSubmatch(text); m != nil {
 		text = fmt.Sprintf("unknown key %q: %s", m[1], knownKeys(m[2]))
 	}
-	check, _, _ := strings.Cut(text, " \"")
+	if check == "" {
+		check, _, _ = strings.Cut(text, " \"")
+	}
 	for _, start := range []string{"body member", "cannot unmarshal"} {
 		if strings.HasPrefix(text, start) {
 			check = start

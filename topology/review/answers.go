@@ -182,11 +182,13 @@ func (s *scope) team(name string) []string {
 	if !ok {
 		return nil
 	}
-	text := fmt.Sprintf("%s answers for it: %s, chat %s, %s", name, t.Pager, t.Chat, t.Hours)
-	if t.AfterHours != "" {
-		text += ", else " + t.AfterHours
+	var where []string
+	for _, part := range []struct{ word, text string }{{"", t.Pager}, {"chat ", t.Chat}, {"", t.Hours}, {"else ", t.AfterHours}} {
+		if part.text != "" {
+			where = append(where, part.word+part.text)
+		}
 	}
-	return []string{text + "."}
+	return []string{fmt.Sprintf("%s answers for it: %s.", name, strings.Join(where, ", "))}
 }
 
 // source answers the six questions of one.

@@ -1,6 +1,7 @@
 package review
 
 import (
+	"maps"
 	"net"
 	"net/url"
 	"regexp"
@@ -103,6 +104,14 @@ var outageCallRules = []Rule{
 				for _, key := range []string{"http.auth.bearer", "http.auth.value"} {
 					s.secret(route(i, key))
 				}
+				for _, name := range slices.Sorted(maps.Keys(headersOf(&in.Deliver[i]))) {
+					if credential.MatchString(name) {
+						s.secret(route(i, "http.headers."+name))
+					}
+				}
+				if u, err := url.Parse(s.text(route(i, "http.url"))); err == nil && u.User != nil && variable.ReplaceAllString(u.User.String(), "") != "" {
+					s.found(route(i, "http.url"), "the address of %s holds a user or password", in.Name)
+				}
 			}
 		},
 		src: func(s *scope, src *topology.Source) {
@@ -140,9 +149,9 @@ var outageCallRules = []Rule{
 				}
 			}
 		}},
-	{ID: "wrong-environment", Question: Outage, Severity: Error, Invariant: true, Title: "Staging points at production, or production at staging",
+	{ID: "wrong-environment", Question: Outage, Severity: Error, Title: "Staging points at production, or production at staging",
 		Why:  "A test order becomes a parcel, or a real order none.",
-		Mend: "give the environment its own addresses and keys (SEAM_ENVIRONMENT says which it is)",
+		Mend: "give the environment its own addresses and keys (SEAM_ENVIRONMENT says which it is); waive it where the word means something else there",
 		in: func(s *scope, in *topology.Integration) {
 			for i, r := range in.Deliver {
 				if r.HTTP == nil {
@@ -163,7 +172,11 @@ const production = "production"
 var (
 	liveWord = []string{"prod", "production", "live"}
 	testWord = []string{"test", "testing", "staging", "stage", "sandbox", "dev", "development", "qa", "uat"}
-	splitter = regexp.MustCompile(`[.\-_]+`)
+	// Parts of a label: live-chat and dev-tools are names of products, and count only where they are the whole label.
+	splitter   = regexp.MustCompile(`[\-_]+`)
+	whole      = []string{"live", "dev", "development", "stage"}
+	credential = regexp.MustCompile(`(?i)authorization|api-?key|token|secret|password`)
+	variable   = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*(:-)?\}`) // without a default
 )
 
 // misplaced tells whether words of an address or key are of another environment.
@@ -175,7 +188,25 @@ func misplaced(environment string, words []string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(foreign, w) })
 }
 
-func labelsOf(host string) []string { return splitter.Split(strings.ToLower(host), -1) }
+func labelsOf(host string) []string {
+	var out []string
+	for _, label := range strings.FieldsFunc(strings.ToLower(host), func(r rune) bool { return r == '.' }) {
+		out = append(out, label)
+		for _, part := range splitter.Split(label, -1) {
+			if !slices.Contains(whole, part) {
+				out = append(out, part)
+			}
+		}
+	}
+	return out
+}
+
+func headersOf(r *topology.Route) map[string]string {
+	if r.HTTP == nil {
+		return nil
+	}
+	return r.HTTP.Headers
+}
 
 // keyWords is what a key says of itself before its random part: sk_live_..., pk_test_....
 func keyWords(key string) []string {
@@ -199,7 +230,8 @@ func loopback(host string) bool {
 
 // secret finds one that is written out at a key. It never shows it.
 func (s *scope) secret(key string) {
-	if text := s.text(key); text != "" && !strings.Contains(text, "${") {
+	text := s.text(key)
+	if rest := variable.ReplaceAllString(text, ""); rest != "" && (rest == text || strings.Contains(rest, "${")) {
 		s.found(key, "%s holds a secret in plain text", key)
 	}
 }

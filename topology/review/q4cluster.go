@@ -62,7 +62,7 @@ var outageClusterRules = []Rule{
 				}
 			}
 		}},
-	{ID: "min-insync-missing", Question: Outage, Severity: Error, Title: "acks=all of whoever is left",
+	{ID: "min-insync-missing", Question: Outage, Severity: Warning, Title: "acks=all of whoever is left",
 		Why:  "Without min.insync.replicas a broker that has lost the others still says yes to a webhook, and its disk is the only one that knows.",
 		Mend: "write min_insync_replicas: 2, with replicas: 3",
 		all: func(s *scope) {

@@ -151,7 +151,8 @@ func (r *Report) Narrow(names []string) (unknown []string) {
 		wanted[n] = true
 	}
 	known := map[string]bool{}
-	keep := func(list []Subject) (out []Subject) {
+	keep := func(list []Subject) []Subject {
+		out := []Subject{}
 		for _, s := range list {
 			known[s.Name], known[s.On] = true, true
 			if wanted[s.Name] || wanted[s.On] {
@@ -161,8 +162,9 @@ func (r *Report) Narrow(names []string) (unknown []string) {
 		return out
 	}
 	r.Integrations, r.Sources = keep(r.Integrations), keep(r.Sources)
-	var left []Finding
+	left := []Finding{}
 	for _, f := range r.Findings {
+		known[f.Name()], known[f.On] = true, true // a file that could not be read has no section
 		kind, _, _ := strings.Cut(f.On, "/")
 		if (kind != "integrations" && kind != "sources") || wanted[f.On] || wanted[f.Name()] {
 			left = append(left, f)
