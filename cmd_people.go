@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,52 +69,64 @@ func (c *cli) quarantine() *cobra.Command {
 	var asJSON bool
 	list := &cobra.Command{Use: "list", Args: cobra.NoArgs, Short: "List what is kept, oldest first", Example: "  seam quarantine list",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, all, err := c.quarantined(cmd)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return c.json(all)
-			}
-			w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "ID\tRECEIVED\tSOURCE\tWHERE\tREASON")
-			for _, q := range all {
-				where := q.Field
-				if q.File != "" {
-					where = fmt.Sprintf("%s:%d %s", q.File, q.Line, q.Field)
+			return c.quarantined(cmd, func(_ reconcile.ReadConfig, all []*schemas.Quarantined) error {
+				if asJSON {
+					return c.json(all)
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", q.ID, q.ReceivedAt.UTC().Format(time.RFC3339), q.Source, where, q.Reason)
-			}
-			return w.Flush()
+				w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+				fmt.Fprintln(w, "ID\tRECEIVED\tSOURCE\tWHERE\tREASON")
+				for _, q := range all {
+					where := q.Field
+					if q.File != "" {
+						where = fmt.Sprintf("%s:%d %s", q.File, q.Line, q.Field)
+					}
+					if q.Sealed != nil {
+						where = "erased"
+					}
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", q.ID, q.ReceivedAt.UTC().Format(time.RFC3339), q.Source, where, q.Reason)
+				}
+				return w.Flush()
+			})
 		}}
 	list.Flags().BoolVar(&asJSON, "json", false, "one JSON array, with the bodies")
 	show := &cobra.Command{Use: "show ID", Args: cobra.ExactArgs(1), Short: "Print one body as it came", Example: "  seam quarantine show 5f0c...",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, all, err := c.quarantined(cmd)
-			if err != nil {
+			return c.quarantined(cmd, func(_ reconcile.ReadConfig, all []*schemas.Quarantined) error {
+				q, err := byID(all, args[0])
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s from %s: %s\n", q.ID, q.Source, q.Reason)
+				_, err = c.out.Write(append(q.Body, '\n'))
 				return err
-			}
-			q, err := byID(all, args[0])
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s from %s: %s\n", q.ID, q.Source, q.Reason)
-			_, err = c.out.Write(append(q.Body, '\n'))
-			return err
+			})
 		}}
 	reingest := &cobra.Command{Use: "reingest ID...", Args: cobra.MinimumNArgs(1), Short: "Read input again after a fix, and publish what it comes to", Example: "  seam quarantine reingest 5f0c...",
-		RunE: func(cmd *cobra.Command, args []string) error { return c.reingest(cmd, args) }}
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.quarantined(cmd, func(cfg reconcile.ReadConfig, all []*schemas.Quarantined) error {
+				return c.reingest(cmd.Context(), cfg, all, args)
+			})
+		}}
 	cmd.AddCommand(list, show, reingest)
 	return cmd
 }
 
-func (c *cli) quarantined(cmd *cobra.Command) (reconcile.ReadConfig, []*schemas.Quarantined, error) {
+// quarantined hands over what is in quarantine, while the keys of personal data are at hand.
+func (c *cli) quarantined(cmd *cobra.Command, use func(reconcile.ReadConfig, []*schemas.Quarantined) error) error {
 	cfg, err := c.reader()
 	if err != nil {
-		return cfg, nil, err
+		return err
 	}
+	ring, err := c.sealed(cmd.Context(), cfg.Options, cfg.Serde, cfg.Topology)
+	if err != nil {
+		return err
+	}
+	defer ring.Close()
 	all, err := producers.Quarantine(cmd.Context(), cfg.Options, cfg.Serde, cfg.Topology)
-	return cfg, all, err
+	if err != nil {
+		return err
+	}
+	return use(cfg, all)
 }
 
 func byID(all []*schemas.Quarantined, id string) (*schemas.Quarantined, error) {
@@ -121,15 +134,14 @@ func byID(all []*schemas.Quarantined, id string) (*schemas.Quarantined, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("nothing in quarantine has the id %s: seam quarantine list shows what there is", id)
 	}
+	if all[i].Sealed != nil {
+		return nil, fmt.Errorf("%s: its body is erased", id)
+	}
 	return all[i], nil
 }
 
 // reingest reads quarantined deliveries again. Their signatures were checked when they came.
-func (c *cli) reingest(cmd *cobra.Command, ids []string) error {
-	cfg, all, err := c.quarantined(cmd)
-	if err != nil {
-		return err
-	}
+func (c *cli) reingest(ctx context.Context, cfg reconcile.ReadConfig, all []*schemas.Quarantined, ids []string) error {
 	client, err := kgo.NewClient(append(producers.ClientOpts(), cfg.Options...)...)
 	if err != nil {
 		return err
@@ -151,7 +163,7 @@ func (c *cli) reingest(cmd *cobra.Command, ids []string) error {
 			faults = append(faults, err)
 			continue
 		}
-		events, err := edge.Reingest(cmd.Context(), q)
+		events, err := edge.Reingest(ctx, q)
 		if err != nil {
 			faults = append(faults, err)
 			continue

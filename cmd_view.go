@@ -132,6 +132,11 @@ func (c *cli) readOrder(ctx context.Context, key string) (*reconcile.Order, erro
 	if err != nil {
 		return nil, err
 	}
+	ring, err := c.sealed(ctx, cfg.Options, cfg.Serde, cfg.Topology)
+	if err != nil {
+		return nil, err
+	}
+	defer ring.Close()
 	return reconcile.ReadOrder(ctx, cfg, key)
 }
 
@@ -259,7 +264,13 @@ func (c *cli) rebuild() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.rebuilt(cmd.Context(), reconcile.FollowConfig{Options: options, Serde: schemas.NewSerde(registry), Topology: topo, Logger: log})
+			serde := schemas.NewSerde(registry)
+			ring, err := c.sealed(cmd.Context(), options, serde, topo)
+			if err != nil {
+				return err
+			}
+			defer ring.Close()
+			return c.rebuilt(cmd.Context(), reconcile.FollowConfig{Options: options, Serde: serde, Topology: topo, Logger: log})
 		},
 	}
 	cmd.Flags().StringVar(&level, "log-level", env("SEAM_LOG_LEVEL", "warn"), "debug, info, warn or error (SEAM_LOG_LEVEL)")

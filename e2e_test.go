@@ -33,6 +33,7 @@ type whole struct {
 	topo  *topology.Topology
 	serde *schemas.Serde
 	edge  string
+	dir   string // of the process that runs now
 	stop  func() // ends Seam, not the world; it may be started again
 }
 
@@ -84,6 +85,7 @@ func newWhole(t *testing.T) *whole {
 // start runs Seam and gives its edge's URL.
 func (w *whole) start(ctx context.Context, dir string) string {
 	w.Helper()
+	w.dir = dir
 	ctx, cancel := context.WithCancel(ctx)
 	ready, ended := make(chan app.Info, 1), make(chan error, 1)
 	go func() {

@@ -28,6 +28,7 @@ import (
 	"github.com/binaryandbeyond/seam/consumers/reconcile"
 	"github.com/binaryandbeyond/seam/producers"
 	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/schemas/sealing"
 	"github.com/binaryandbeyond/seam/topology"
 )
 
@@ -103,6 +104,12 @@ func Run(ctx context.Context, c Config) error {
 	if err := c.prepare(ctx, client, registry, info.Embedded); err != nil {
 		return err
 	}
+	ring, err := sealing.Open(ctx, sealing.Config{Options: cluster, Topic: c.Topology.TopicName(topology.TopicKeys), Serde: serde, Logger: c.Logger})
+	if err != nil {
+		return err
+	}
+	defer ring.Close()
+	serde.SealWith(ring)
 	dir, remove, err := c.dataDir()
 	if err != nil {
 		return err
@@ -142,7 +149,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	if c.runs("reconcile") {
 		g.Go(func() error {
-			return reconcile.Follow(ctx, reconcile.FollowConfig{Options: cluster, Serde: serde, Topology: c.Topology, View: view, Tell: true, Logger: c.Logger})
+			return reconcile.Follow(ctx, reconcile.FollowConfig{Options: cluster, Serde: serde, Topology: c.Topology, View: view, Tell: true, Keys: ring, Logger: c.Logger})
 		})
 	}
 	disk, err := c.ledgers()

@@ -17,6 +17,7 @@ import (
 	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/producers"
 	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/schemas/sealing"
 	"github.com/binaryandbeyond/seam/topology"
 )
 
@@ -29,6 +30,7 @@ type ground struct {
 	adm      *kadm.Client
 	registry *sr.Client
 	serde    *schemas.Serde
+	ring     *sealing.Ring
 	dir      string       // of disk
 	disk     *ledger.Disk // the ledgers' local copy, as seam run --data has it
 }
@@ -76,6 +78,10 @@ func (s *suite) ground(ctx context.Context, integrations, sources map[string]str
 	if _, err := topology.Ensure(ctx, g.topo, g.client, g.registry); err != nil {
 		return nil, errors.Join(err, g.remove())
 	}
+	if g.ring, err = sealing.Open(ctx, sealing.Config{Options: g.cluster, Topic: g.topo.TopicName(topology.TopicKeys), Serde: g.serde}); err != nil {
+		return nil, errors.Join(err, g.remove())
+	}
+	g.serde.SealWith(g.ring) // as seam run does
 	return g, nil
 }
 
@@ -94,6 +100,9 @@ func roundName(name string, round int) string { return fmt.Sprintf("%s-%d", name
 func (g *ground) remove() error {
 	defer g.client.Close()
 	defer os.RemoveAll(g.dir)
+	if g.ring != nil {
+		g.ring.Close()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	faults := []error{g.disk.Close()}

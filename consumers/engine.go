@@ -309,7 +309,7 @@ func (e *engine) pump() {
 			continue
 		}
 		d := e.decide(ln, it)
-		if d.Action != rules.Call || !it.intent && durable(e.in.Idempotency, d.Route) { // it was superseded while it waited, or is another
+		if d.Action != rules.Call || e.Serde.Erased(it.ev) || !it.intent && durable(e.in.Idempotency, d.Route) { // it was superseded while it waited, or is another
 			e.ready, ln.asked = e.ready[1:], false
 			e.step(ln)
 			continue

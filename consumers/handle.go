@@ -59,11 +59,24 @@ func (e *engine) step(ln *lane) {
 		case rules.Hold:
 			e.park(ln, it, hold{reason: d.Reason, detail: d.Detail, needs: d.Needs, until: d.Until, op: d.Route.Operation})
 		case rules.Call:
-			if e.ask(ln, it, d) {
+			if it.ev.Sealed != nil || e.Serde.Erased(it.ev) {
+				e.erased(ln, it)
+			} else if e.ask(ln, it, d) {
 				return
 			}
 		}
 	}
+}
+
+// erased ends an event whose personal data is erased: what is left of it is not what the downstream was to be told. Where a
+// call may have had its effect, a person must know.
+func (e *engine) erased(ln *lane, it *item) {
+	it.decision = nil // it was made of what is no more to be told
+	if it.unknown && it.released == "" {
+		e.park(ln, it, hold{reason: schemas.ReasonUnknown, detail: "a call was made, its effect is unknown, and what it told is erased", op: it.op})
+		return
+	}
+	e.finish(ln, it, rules.Decision{Kind: schemas.Withheld, Reason: schemas.ReasonErased, Detail: "its personal data is erased"})
 }
 
 // recall notes what the event tells of its order, and finds the intent that an earlier life of the worker left: then a call
@@ -125,12 +138,14 @@ func (e *engine) known(ln *lane, it *item) (rules.Decision, bool) {
 	return rules.Decision{}, false
 }
 
-// decode decodes the head. It gives false where that waits for the registry; the lane then goes on by evDecoded.
+// decode decodes the head. It gives false where that waits for the registry or for keys; the lane then goes on by evDecoded.
 func (e *engine) decode(ln *lane, it *item) bool {
 	if e.Serde.Cached(it.rec.Value) {
-		ev, err := e.event(e.ctx, it.rec.Value)
-		e.decodedItem(ln, it, ev, err)
-		return !ln.waiting
+		ev, err := e.event(noWait, it.rec.Value)
+		if !errors.Is(err, context.Canceled) {
+			e.decodedItem(ln, it, ev, err)
+			return !ln.waiting
+		}
 	}
 	ln.busy = true
 	go func() {
@@ -141,6 +156,13 @@ func (e *engine) decode(ln *lane, it *item) bool {
 	}()
 	return false
 }
+
+// noWait has ended: what is decoded under it does no I/O.
+var noWait = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
 
 // event decodes a value. A parked record that another's tool put back into its topic counts as the event it holds: its id is
 // known, so that nothing is done twice.
@@ -176,7 +198,7 @@ func (e *engine) decodedItem(ln *lane, it *item, ev *schemas.Event, err error) {
 		}
 		e.park(ln, it, hold{reason: schemas.ReasonPoison, detail: err.Error()})
 	default:
-		e.log.Warn("an event waits for the schema registry", "topic", it.rec.Topic, "partition", it.rec.Partition, "offset", it.rec.Offset, "err", err)
+		e.log.Warn("an event waits for the schema registry, or for keys of personal data", "topic", it.rec.Topic, "partition", it.rec.Partition, "offset", it.rec.Offset, "err", err)
 		e.later(ln, it, time.Second)
 	}
 }

@@ -30,6 +30,7 @@ type downstream struct {
 	calls   []string       // "METHOD path key" of every request, in order
 	keys    map[string]bool
 	order   []string // references in the order of their effects
+	says    string // the body of every answer; a reference when empty
 	answer  func(n int, r *http.Request) (status int, header http.Header, effect bool)
 	changed chan struct{}
 }
@@ -84,6 +85,10 @@ func (d *downstream) handle(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	w.WriteHeader(status)
+	if d.says != "" {
+		_, _ = io.WriteString(w, d.says)
+		return
+	}
 	fmt.Fprintf(w, `{"id":"ref-%s"}`, req.Reference)
 }
 

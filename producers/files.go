@@ -249,7 +249,7 @@ func (b *batchFile) reject(r row, f *fault) *schemas.Quarantined {
 	}
 	return &schemas.Quarantined{
 		ID: schemas.NewEventID(o.source, o.id, "quarantine/"), Source: b.w.source.Name, Platform: string(topology.Files), DeliveryID: o.id,
-		Reason: where + ": " + f.Error(), Field: clip(f.Field), File: b.name, Line: r.line, ContentType: b.format.contentType(),
+		Reason: where + ": " + schemas.MaskText(f.Error()), Field: clip(f.Field), File: b.name, Line: r.line, ContentType: b.format.contentType(),
 		Headers: headers, Body: raw, ReceivedAt: b.taken.UTC().Truncate(time.Microsecond),
 	}
 }

@@ -114,7 +114,7 @@ func versionText(at *time.Time) string {
 func (d *delivery) quarantined(o origin, r reject) *schemas.Quarantined {
 	return &schemas.Quarantined{
 		ID: schemas.NewEventID(o.source, o.id, "quarantine/"+r.part), Source: d.source.Name, Platform: string(d.source.Platform),
-		DeliveryID: o.id, Reason: r.fault.Error(), Field: clip(r.fault.Field), ContentType: d.head("Content-Type"),
+		DeliveryID: o.id, Reason: schemas.MaskText(r.fault.Error()), Field: clip(r.fault.Field), ContentType: d.head("Content-Type"),
 		Headers: plainHeaders(d.header), Body: d.body, ReceivedAt: d.received.UTC().Truncate(time.Microsecond),
 	}
 }

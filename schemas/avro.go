@@ -52,6 +52,7 @@ type avroField struct {
 	typ     *node
 	hasElse bool // whether the schema names a default
 	orElse  any  // the default as JSON, numbers as json.Number
+	pii     bool // marked as personal data
 }
 
 // goodName is what Avro allows as a name or a symbol.

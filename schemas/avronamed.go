@@ -57,6 +57,7 @@ func (p *schemaParser) parseRecord(m map[string]any, ns, at string) (*node, erro
 		}
 		seen[f.name] = true
 		f.orElse, f.hasElse = fm["default"]
+		f.pii = fm["pii"] == true
 		place := shortName(n.name) + "." + f.name
 		if fm["type"] == nil {
 			return nil, fmt.Errorf("%s: field without type", place)

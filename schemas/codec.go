@@ -10,12 +10,18 @@ import (
 
 // EncodeEvent gives the Confluent-framed bytes of an event. Its topic follows from its type; subject is that topic's,
 // with the environment's prefix: "orders-value". An event that lacks identity, or a value that the schema cannot
-// carry without loss, is an error that names the field.
+// carry without loss, is an error that names the field. With a Sealer what is personal is sealed, and left out once its
+// subject is erased.
 func (s *Serde) EncodeEvent(ctx context.Context, subject string, ev *Event) ([]byte, error) {
 	if err := checkEvent(ev); err != nil {
 		return nil, fmt.Errorf("encode event %s: %w", ev.ID, err)
 	}
-	return encode(ctx, s, subject, SchemaFor(ev.Type.Topic()), ev)
+	name := SchemaFor(ev.Type.Topic())
+	sealed, err := seal(s, name, SealSubject(ev.Type.Topic(), ev.Subject), ev.ID, ev, sealedOfEvent, fitEvent)
+	if err != nil {
+		return nil, fmt.Errorf("encode event %s: %w", ev.ID, err)
+	}
+	return encode(ctx, s, subject, name, sealed)
 }
 
 // checkEvent tells which fields that no event may lack are empty.
@@ -38,8 +44,9 @@ func checkEvent(ev *Event) error {
 	return nil
 }
 
-// DecodeEvent reads an event of any of the event topics, written with any version of its schema. Errors: ErrPoison,
-// ErrUnknownSchema, ErrRegistry.
+// DecodeEvent reads an event of any of the event topics, written with any version of its schema. With a Sealer what is
+// personal is opened; once it is erased, or without a Sealer, the event has Sealed. Errors: ErrPoison, ErrUnknownSchema,
+// ErrRegistry, and the Sealer's while it cannot learn its keys.
 func (s *Serde) DecodeEvent(ctx context.Context, b []byte) (*Event, error) {
 	id, _, err := SplitHeader(b)
 	if err != nil {
@@ -49,7 +56,14 @@ func (s *Serde) DecodeEvent(ctx context.Context, b []byte) (*Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode event: %w", err)
 	}
-	return decode[Event](ctx, s, w.event(), b)
+	ev, err := decode[Event](ctx, s, w.event(), b)
+	if err == nil {
+		err = open(ctx, s, w, w.event(), SealSubject(ev.Type.Topic(), ev.Subject), ev.ID, ev, sealedOfEvent)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ev, nil
 }
 
 // EncodeOutcome gives the bytes of an outcome.
@@ -82,14 +96,30 @@ func (s *Serde) DecodeParkedRecord(ctx context.Context, b []byte) (*ParkedRecord
 	return decode[ParkedRecord](ctx, s, "parked_record", b)
 }
 
-// EncodeQuarantined gives the bytes of quarantined input.
+// EncodeQuarantined gives the bytes of quarantined input, with a Sealer sealed as EncodeEvent does.
 func (s *Serde) EncodeQuarantined(ctx context.Context, subject string, q *Quarantined) ([]byte, error) {
-	return encode(ctx, s, subject, "quarantined", q)
+	sealed, err := seal(s, "quarantined", QuarantineSubject(q.ID), q.ID, q, sealedOfQuarantined, func(*Quarantined) {})
+	if err != nil {
+		return nil, fmt.Errorf("encode quarantined %s: %w", q.ID, err)
+	}
+	return encode(ctx, s, subject, "quarantined", sealed)
 }
 
-// DecodeQuarantined reads quarantined input; errors as DecodeEvent.
+// DecodeQuarantined reads quarantined input, with a Sealer opened as DecodeEvent does; errors as DecodeEvent.
 func (s *Serde) DecodeQuarantined(ctx context.Context, b []byte) (*Quarantined, error) {
-	return decode[Quarantined](ctx, s, "quarantined", b)
+	q, err := decode[Quarantined](ctx, s, "quarantined", b)
+	if err != nil {
+		return nil, err
+	}
+	id, _, _ := SplitHeader(b) // as decode did
+	w, err := s.writer(ctx, id)
+	if err == nil {
+		err = open(ctx, s, w, "quarantined", QuarantineSubject(q.ID), q.ID, q, sealedOfQuarantined)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("decode quarantined %s: %w", q.ID, err)
+	}
+	return q, nil
 }
 
 // EncodeDisagreement gives the bytes of how a disagreement stands.
@@ -169,21 +199,23 @@ func decode[T any](ctx context.Context, s *Serde, name string, b []byte) (*T, er
 	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w", name, err)
 	}
-	f := formats[name]
-	p := w.planFor(f)
-	if p.err != nil {
-		return nil, fmt.Errorf("decode %s: %w: schema %d cannot be read as %s: %w", name, ErrPoison, id, f.root.name, p.err)
-	}
 	out := new(T)
-	if f.wired.read != nil && p.resolve == nil {
-		err = readWire(f.wired, body, f.kept, reflect.ValueOf(out).Elem())
-	} else {
-		err = f.readForeign(w, p, body, reflect.ValueOf(out).Elem())
-	}
-	if err != nil {
-		return nil, fmt.Errorf("decode %s: %w: %w", name, ErrPoison, err)
+	if err := formats[name].read(w, body, reflect.ValueOf(out).Elem()); err != nil {
+		return nil, fmt.Errorf("decode %s: schema %d: %w: %w", name, id, ErrPoison, err)
 	}
 	return out, nil
+}
+
+// read reads the Avro bytes of a writer.
+func (f *format) read(w *writer, body []byte, v reflect.Value) error {
+	p := w.planFor(f)
+	if p.err != nil {
+		return fmt.Errorf("it cannot be read as %s: %w", f.root.name, p.err)
+	}
+	if f.wired.read != nil && p.resolve == nil {
+		return readWire(f.wired, body, f.kept, v)
+	}
+	return f.readForeign(w, p, body, v)
 }
 
 // readForeign reads bytes of any writer that there is a plan for.

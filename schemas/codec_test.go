@@ -91,6 +91,7 @@ func TestRoundTripOfEveryField(t *testing.T) {
 	roundTrip(t, filled[Quarantined](), s.EncodeQuarantined, s.DecodeQuarantined)
 	roundTrip(t, filled[WorkerStatus](), s.EncodeWorkerStatus, s.DecodeWorkerStatus)
 	roundTrip(t, filled[Command](), s.EncodeCommand, s.DecodeCommand)
+	roundTrip(t, filled[SealingKey](), s.EncodeSealingKey, s.DecodeSealingKey)
 
 	// What is not said stays not said, and what is said to be empty stays empty.
 	now := time.UnixMicro(7).UTC()

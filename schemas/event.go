@@ -113,6 +113,10 @@ type Event struct {
 	// Extensions keeps every leaf of the source's body that the model has no place for: dotted path
 	// ("line_items.0.variant_id") to the leaf's text. Bearer secrets are left out.
 	Extensions map[string]string
+
+	// Sealed is what is personal of the event, encrypted, while nothing opened it: a Serde without a Sealer leaves it so, and
+	// any does once it is erased. Nil for an event that is whole.
+	Sealed []byte
 }
 
 // seamSpace is the UUID namespace of event ids: UUIDv5(DNS, "seam.binaryandbeyond.github.com"). Frozen: changing it

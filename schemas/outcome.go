@@ -37,6 +37,7 @@ const (
 	ReasonSameBusiness   Reason = "same_business"     // duplicate: another event id, the same business fact
 	ReasonOnce           Reason = "once"              // duplicate: the operation was done for this order already
 	ReasonNotSubscribed  Reason = "not_subscribed"    // withheld
+	ReasonErased         Reason = "erased"            // withheld: what is personal of it is erased
 	ReasonNotOwner       Reason = "not_owner"         // withheld: no field of it is the speaking system's
 	ReasonPrerequisite   Reason = "prerequisite_only" // withheld: noted, another event waits for it
 	ReasonNothingToUndo  Reason = "nothing_to_undo"   // withheld
@@ -195,6 +196,8 @@ const (
 
 	Acknowledge CommandKind = "acknowledge" // somebody is at it: page no more for it
 	Waive       CommandKind = "waive"       // it may be so until a time
+
+	Redact CommandKind = "redact" // erase a customer's personal data; the event customer.redacted does it
 )
 
 // Command is a person's decision: the value of the commands topic, keyed and partitioned as the event or order it is about.
@@ -253,6 +256,7 @@ type Quarantined struct {
 	Headers     map[string]string // as received, less credentials
 	Body        []byte
 	ReceivedAt  time.Time
+	Sealed      []byte // headers and body, encrypted, while nothing opened them or once they are erased: see Event
 }
 
 // WorkerStatus is what a running worker says of itself: the value of the status topic, keyed integration/instance.

@@ -19,6 +19,7 @@ type Serde struct {
 	mu      sync.RWMutex
 	ids     map[subjectSchema]int
 	writers sync.Map // int to *writer
+	sealer  Sealer   // nil leaves events as they are
 }
 
 type subjectSchema struct{ subject, schema string }

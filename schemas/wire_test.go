@@ -293,6 +293,8 @@ func (r randomizer) fill(v reflect.Value) {
 		for i := range v.NumField() {
 			r.fill(v.Field(i))
 		}
+	case reflect.Uint8:
+		v.SetUint(r.Uint64() & 0xff)
 	case reflect.Slice:
 		if n := r.IntN(4); n > 0 {
 			v.Set(reflect.MakeSlice(v.Type(), n-1, n))

@@ -144,6 +144,12 @@ func readInt(r *wireReader, v reflect.Value) error {
 	return err
 }
 
+func readBytes(r *wireReader, v reflect.Value) error {
+	p, err := r.bytes()
+	v.SetBytes(append([]byte{}, p...)) // the record's own may be kept by nobody
+	return err
+}
+
 func readText(r *wireReader, v reflect.Value) error {
 	s, err := r.text()
 	v.SetString(s)

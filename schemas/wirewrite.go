@@ -96,6 +96,8 @@ func (b binder) wireValue(n *node, t reflect.Type) (wired, error) {
 		return wired{writeInt, readLong}, nil
 	case n.kind == avroInt && t.Kind() == reflect.Int32:
 		return wired{writeInt, readInt}, nil
+	case n.kind == avroBytes && t == reflect.TypeFor[[]byte]():
+		return wired{writeBytes, readBytes}, nil
 	case n.kind == avroRecord && t.Kind() == reflect.Struct:
 		return b.wire(n, t)
 	case n.kind == avroArray && t.Kind() == reflect.Slice:
@@ -165,6 +167,11 @@ func writeTime(b []byte, v reflect.Value) ([]byte, error) {
 		return b, fmt.Errorf("year %d is outside 1 to 9999", t.UTC().Year())
 	}
 	return writeLong(b, t.UnixMicro()), nil
+}
+
+func writeBytes(b []byte, v reflect.Value) ([]byte, error) {
+	p := v.Bytes()
+	return append(writeLong(b, int64(len(p))), p...), nil
 }
 
 func (b binder) writeText(out []byte, v reflect.Value) ([]byte, error) {

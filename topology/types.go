@@ -327,6 +327,7 @@ const (
 	TopicStatus         = "status"
 	TopicCommands       = "commands"
 	TopicDisagreements  = "disagreements"
+	TopicKeys           = "keys" // of personal data: its readers may read that
 )
 
 // Integration finds one by name; nil when there is none.

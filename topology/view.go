@@ -57,6 +57,9 @@ var (
 	timeType  = reflect.TypeOf(time.Time{})
 )
 
+// sealedType is of what nobody can read in an event.
+var sealedType = reflect.TypeFor[[]byte]()
+
 // viewer turns a model value into the natives that expressions and JSON see.
 type viewer func(reflect.Value) any
 
@@ -83,10 +86,13 @@ var partNames = func() []string {
 }()
 
 func viewFields(t reflect.Type) []viewField {
-	out := make([]viewField, t.NumField())
-	for i := range out {
+	var out []viewField
+	for i := range t.NumField() {
 		f := t.Field(i).Type
-		out[i] = viewField{snake(t.Field(i).Name), i, f.Kind() == reflect.Pointer && f.Elem().Kind() == reflect.Struct && f.Elem() != moneyType && f.Elem() != timeType, viewOf(f)}
+		if f == sealedType {
+			continue
+		}
+		out = append(out, viewField{snake(t.Field(i).Name), i, f.Kind() == reflect.Pointer && f.Elem().Kind() == reflect.Struct && f.Elem() != moneyType && f.Elem() != timeType, viewOf(f)})
 	}
 	return out
 }
@@ -205,7 +211,9 @@ func typeOf(t reflect.Type) types.Type {
 	case reflect.Struct:
 		m := types.Map{}
 		for i := range t.NumField() {
-			m[snake(t.Field(i).Name)] = typeOf(t.Field(i).Type)
+			if f := t.Field(i); f.Type != sealedType {
+				m[snake(f.Name)] = typeOf(f.Type)
+			}
 		}
 		return m
 	case reflect.Slice:

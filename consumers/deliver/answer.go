@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
 
@@ -60,7 +61,7 @@ func (k *httpKind) class(status int, route *topology.Route) Class {
 }
 
 // transportResult classes a call that got no answer. Nothing was done if nothing was sent.
-func (k *httpKind) transportResult(err error, sent bool) Result {
+func (k *httpKind) transportResult(ev *schemas.Event, err error, sent bool) Result {
 	var urlErr *url.Error
 	if errors.As(err, &urlErr) {
 		err = urlErr.Err // without the address, which may carry ids
@@ -73,7 +74,7 @@ func (k *httpKind) transportResult(err error, sent bool) Result {
 	if errors.Is(err, context.DeadlineExceeded) {
 		text = "no answer within the timeout"
 	}
-	return Result{Class: class, Detail: excerpt(k.mask.Replace(text))}
+	return Result{Class: class, Detail: excerpt(schemas.MaskFor(ev, k.mask.Replace(text)))}
 }
 
 // reference finds the downstream's id in its JSON answer by a dotted path; empty when it is not there.

@@ -29,6 +29,7 @@ var Classes = []Class{Delivered, AlreadyDone, Rejected, Retry, Unknown, Credenti
 // Request is one attempt.
 type Request struct {
 	Event     *schemas.Event // less the fields that may not be written
+	Whole     *schemas.Event // with what is withheld: nothing of it that is personal is kept of an answer. Default Event
 	Route     *topology.Route
 	Key       string // idempotency key, the same at every attempt
 	Attempt   int    // from 1

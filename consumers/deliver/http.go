@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
 
@@ -131,14 +133,14 @@ func (k *httpKind) do(ctx context.Context, r Request, call *httpCall, m message,
 	}
 	got, sent, err := k.carrier(m.url).carry(ctx, m)
 	if err != nil {
-		return k.transportResult(err, sent)
+		return k.transportResult(cmp.Or(r.Whole, r.Event), err, sent)
 	}
 	res := Result{Status: got.status, Class: k.meaning(got, r.Route)}
 	if !got.broken && (res.Class == Delivered || res.Class == AlreadyDone) {
 		res.Reference = reference(got.body, r.Route.Answers.Reference)
 		return res
 	}
-	res.Detail, res.RetryAfter = excerpt(k.mask.Replace(string(got.body))), retryAfter(got.header, time.Now())
+	res.Detail, res.RetryAfter = excerpt(schemas.MaskFor(cmp.Or(r.Whole, r.Event), k.mask.Replace(string(got.body)))), retryAfter(got.header, time.Now())
 	return res
 }
 

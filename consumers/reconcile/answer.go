@@ -12,7 +12,7 @@ import (
 // Order is the answer as of now.
 func (f *Fold) Order(now time.Time) *Order {
 	line := f.timeline()
-	o := &Order{Topic: f.topic, Key: f.key, AsOf: now.UTC(), State: StateComplete, Duplicates: f.Copies(), Pages: []string{}, Events: []Event{}, Integrations: []Integration{}, Operations: []Operation{}}
+	o := &Order{Topic: f.topic, Key: f.key, AsOf: now.UTC(), State: StateComplete, Duplicates: f.Copies(), Erased: f.erased, Pages: []string{}, Events: []Event{}, Integrations: []Integration{}, Operations: []Operation{}}
 	facts := map[string]schemas.EventID{} // business id to the first event
 	for _, ev := range line {
 		e := ev.Event

@@ -24,7 +24,7 @@ func openDatabase(ctx context.Context, address string, readOnly bool) (*database
 	d := &database{postgres: strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://")}
 	driver, dsn := "pgx", address
 	if !d.postgres {
-		pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(10000)", "cache_size(-65536)"}, "_txlock": {"immediate"}}
+		pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(10000)", "cache_size(-65536)", "secure_delete(ON)"}, "_txlock": {"immediate"}}
 		if readOnly {
 			pragmas = url.Values{"_pragma": {"busy_timeout(10000)"}, "mode": {"ro"}}
 		}

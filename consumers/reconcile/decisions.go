@@ -55,7 +55,7 @@ func (f *Fold) decided(d *Disagreement, now time.Time) {
 		d.State = DisagreementOverdue
 	}
 	if last != nil {
-		d.Who, d.Why = last.who, maskText(last.why)
+		d.Who, d.Why = last.who, schemas.MaskText(last.why)
 		switch {
 		case last.kind == schemas.Acknowledge:
 			d.State = DisagreementAcknowledged

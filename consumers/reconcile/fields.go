@@ -49,8 +49,11 @@ func wordsOf(ev *schemas.Event) []word {
 	return out
 }
 
-// refSKU is the kind of ref by which an order's lines find their stock.
-const refSKU = "sku"
+// The kinds of ref that more than one place names.
+const (
+	refSKU   = "sku"   // by which an order's lines find their stock
+	refEmail = "email" // a hash
+)
 
 // refsOf is the other names that an event gives its order, customer or item.
 func refsOf(ev *schemas.Event) []ref {
@@ -67,7 +70,7 @@ func refsOf(ev *schemas.Event) []ref {
 	if o := ev.Order; o != nil {
 		add("customer", o.CustomerID)
 		add("number", o.Number)
-		add("email", EmailHash(o.Email))
+		add(refEmail, EmailHash(o.Email))
 		for i := range o.Payments {
 			payment(&o.Payments[i])
 		}
@@ -79,7 +82,7 @@ func refsOf(ev *schemas.Event) []ref {
 		payment(ev.Payment)
 	}
 	if c := ev.Customer; c != nil {
-		add("email", EmailHash(c.Email))
+		add(refEmail, EmailHash(c.Email))
 	}
 	if i := ev.Inventory; i != nil {
 		add(refSKU, i.SKU)

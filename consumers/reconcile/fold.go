@@ -35,6 +35,7 @@ type Fold struct {
 	answers   map[answerKey]*answer
 	decisions []decision
 	cache     []*fieldLine // of fields; nil when events came since
+	erased    bool         // its personal data is, and what comes of it is not taken in
 }
 
 // acting is the types that each integration acts on, and since when: what came before that asks nothing of it. The zero time
@@ -128,7 +129,9 @@ func (f *Fold) Undecodable(env schemas.Envelope, why string, taken time.Time, at
 }
 
 func (f *Fold) add(n *fact) (first bool) {
-	f.cache = nil
+	if f.cache = nil; f.erased {
+		n.hide()
+	}
 	had := f.events[n.ID]
 	if had == nil {
 		n.ID, n.Type, n.System, n.Source = intern(n.ID), intern(n.Type), intern(n.System), intern(n.Source)
@@ -150,9 +153,12 @@ func (f *Fold) Outcome(o *schemas.Outcome, at Position) {
 	if o.Reason == schemas.ReasonNotSubscribed && f.acts[o.Integration] != nil && !f.acts.on(o.Integration, o.EventType, o.IngestedAt) {
 		return
 	}
-	n := &outcome{at: at, kind: intern(o.Kind), reason: intern(o.Reason), detail: intern(maskText(o.Detail)), instance: intern(o.Instance), time: o.At, until: o.Until}
+	n := &outcome{at: at, kind: intern(o.Kind), reason: intern(o.Reason), detail: intern(schemas.MaskText(o.Detail)), instance: intern(o.Instance), time: o.At, until: o.Until}
 	if o.Operation+o.Reference+o.IdempotencyKey != "" || len(o.WithheldFields)+len(o.Attempts) > 0 {
 		n.made = &made{intern(o.Operation), o.Reference, o.IdempotencyKey, o.WithheldFields, maskAttempts(o.Attempts)}
+	}
+	if f.erased {
+		n.hide()
 	}
 	a := f.answer(o.Integration, o.EventID)
 	i, _ := slices.BinarySearchFunc(a.outcomes, n, func(x, y *outcome) int { return x.at.compare(y.at) })
@@ -163,7 +169,7 @@ func (f *Fold) Outcome(o *schemas.Outcome, at Position) {
 func maskAttempts(list []schemas.Attempt) []schemas.Attempt {
 	out := slices.Clone(list)
 	for i := range out {
-		out[i].Detail = maskText(out[i].Detail)
+		out[i].Detail = schemas.MaskText(out[i].Detail)
 	}
 	return out
 }

@@ -23,6 +23,7 @@ type FollowConfig struct {
 	View     *View
 	// Tell publishes what becomes of disagreements to their topic.
 	Tell   bool
+	Keys   Keys         // destroys the keys of what is redacted; nil leaves that to another process
 	Logger *slog.Logger // default: nowhere
 }
 
@@ -120,6 +121,7 @@ func (c *FollowConfig) write(ctx context.Context, adm *kadm.Client) error {
 		return err
 	}
 	defer tell.close()
+	erase := &eraser{c: c}
 	for judged := time.Now(); ; {
 		short, cancel := context.WithTimeout(ctx, judgeEvery)
 		fetches := cl.PollRecords(short, maxPoll)
@@ -148,6 +150,11 @@ func (c *FollowConfig) write(ctx context.Context, adm *kadm.Client) error {
 			} else if err != nil {
 				c.Logger.Warn("what changed of disagreements is told later", "err", err)
 			}
+			if err := erase.all(ctx); errors.Is(err, errFollower) {
+				return err
+			} else if err != nil {
+				c.Logger.Warn("what is redacted is erased later", "err", err)
+			}
 		}
 	}
 }
@@ -173,6 +180,7 @@ func (v *View) begin(ctx context.Context, ids map[string]string) error {
 	v.writer.Lock()
 	err := v.transact(ctx, func(*sql.Tx) error { return nil })
 	v.forget() // another may have written
+	err = errors.Join(err, v.knowErased(ctx))
 	v.writer.Unlock()
 	if err != nil {
 		return err

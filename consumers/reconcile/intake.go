@@ -24,10 +24,11 @@ type intake struct {
 	counts   map[[2]string]int64 // what and of which: see Summary
 	arrivals map[arrivalKey]arrival
 	notices  map[noticeKey]bool
+	erased   map[subject]bool // by it
 }
 
 func newIntake() *intake {
-	return &intake{next: map[place]int64{}, touched: map[subject]*entry{}, counts: map[[2]string]int64{}, arrivals: map[arrivalKey]arrival{}, notices: map[noticeKey]bool{}}
+	return &intake{next: map[place]int64{}, touched: map[subject]*entry{}, counts: map[[2]string]int64{}, arrivals: map[arrivalKey]arrival{}, notices: map[noticeKey]bool{}, erased: map[subject]bool{}}
 }
 
 // The counts of a Summary.
@@ -82,6 +83,7 @@ func (v *View) load(ctx context.Context, tx *sql.Tx, b *intake, taken []*decoded
 		if e == nil {
 			unknown = append(unknown, d.subject)
 			e = &entry{fold: newFold(v.topo, v.acts, d.topic, d.key), rows: map[string]record{}}
+			e.fold.erased = v.erased[d.subject]
 		}
 		b.touched[d.subject] = e
 	}

@@ -50,8 +50,9 @@ type Order struct {
 	Operations    []Operation    `json:"operations"`   // those that began, sorted by name
 	Money         *Money         `json:"money,omitempty"`
 	Fields        []Field        `json:"fields"`
-	Disagreements []Disagreement `json:"disagreements"` // open ones first, then by Since
-	Duplicates    int            `json:"duplicates"`    // copies of events that came again under the same id
+	Disagreements []Disagreement `json:"disagreements"`    // open ones first, then by Since
+	Duplicates    int            `json:"duplicates"`       // copies of events that came again under the same id
+	Erased        bool           `json:"erased,omitempty"` // what is personal of it
 	Freshness     *Freshness     `json:"freshness,omitempty"`
 }
 

@@ -6,7 +6,7 @@ import "github.com/binaryandbeyond/seam/schemas"
 // and with the details of answers masked.
 func WithoutPersonal(p *schemas.ParkedRecord) *schemas.ParkedRecord {
 	c := *p
-	c.Value, c.Headers, c.Detail = nil, nil, maskText(p.Detail)
+	c.Value, c.Headers, c.Detail = nil, nil, schemas.MaskText(p.Detail)
 	c.Attempts = maskAttempts(p.Attempts)
 	return &c
 }

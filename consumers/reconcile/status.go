@@ -149,7 +149,7 @@ func (s *Status) report(workers []*schemas.WorkerStatus, now time.Time) {
 			s.State = w.State
 		}
 		if alive && (slices.Index(circuits, w.Circuit) > slices.Index(circuits, s.Circuit) || s.CircuitWhy == "" && w.CircuitWhy != "") {
-			s.Circuit, s.CircuitWhy = w.Circuit, maskText(w.CircuitWhy)
+			s.Circuit, s.CircuitWhy = w.Circuit, schemas.MaskText(w.CircuitWhy)
 		}
 		s.Instances = append(s.Instances, i)
 	}

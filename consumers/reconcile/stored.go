@@ -22,6 +22,7 @@ type (
 		Gone      []storedFact
 		Answers   []storedAnswer
 		Decisions []storedDecision
+		Erased    bool
 	}
 	storedDecision struct {
 		_                                     struct{} `cbor:",toarray"`
@@ -89,7 +90,7 @@ type (
 
 // pack is the fold's facts as bytes.
 func (f *Fold) pack() ([]byte, error) {
-	var s storedFold
+	s := storedFold{Erased: f.erased}
 	for _, ev := range f.events {
 		s.Events = append(s.Events, storeFact(ev))
 	}
@@ -124,6 +125,7 @@ func (f *Fold) unpack(b []byte) error {
 	if err := cbor.Unmarshal(raw, &s); err != nil {
 		return fmt.Errorf("stored facts of %s %s: %w", f.topic, f.key, err)
 	}
+	f.erased = s.Erased
 	for i := range s.Events {
 		ev, err := s.Events[i].fact()
 		if err != nil {

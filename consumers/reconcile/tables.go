@@ -15,7 +15,7 @@ import (
 )
 
 // layout is the version of the tables and of the facts that folds hold.
-const layout = "1"
+const layout = "2"
 
 // The tables of a view; docs/view.md tells analysts what they hold. Columns are named as the JSON of an order names them.
 var (
@@ -29,6 +29,9 @@ var (
 	noticesTable = &table{"notices", 5, []column{{"topic", text, false}, {"key", text, false}, {"field", text, false}, {"object", text, false}, {"system", text, false}}, nil}
 	toldTable    = &table{"told", 5, []column{{"topic", text, false}, {"key", text, false}, {"field", text, false}, {"object", text, false}, {"system", text, false}, {"since", instant, false}, {"state", text, false},
 		{"paged", flag, false}}, nil}
+	// erasuresTable is what is erased, and is kept when the view is made anew: marks are hashes of addresses, until erased_at.
+	erasuresTable = &table{"erasures", 2, []column{{"topic", text, false}, {"key", text, false}, {"customer", text, false}, {"asked_at", instant, false}, {"marks", text, false}, {"erased_at", instant, true},
+		{"gone_at", instant, true}}, []string{"erased_at", "gone_at"}}
 	arrivalsTable = &table{"arrivals", 3, []column{{"system", text, false}, {"source", text, false}, {"hour", instant, false}, {"events", number, false}, {"last_at", instant, false}, {"ahead_ms", number, false},
 		{"behind_ms", number, false}}, nil}
 	subscriptionsTable = &table{"subscriptions", 2, []column{{"integration", text, false}, {"event_type", text, false}, {"since", instant, true}}, nil}
@@ -55,7 +58,7 @@ var (
 
 	// answers are the tables that follow from folds.
 	answers = []*table{ordersTable, integrationsTable, parkedTable, operationsTable, movementsTable, differencesTable, disagreementsTable, observationsTable, lookupsTable}
-	tables  = append([]*table{foldsTable, offsetsTable, countsTable, metaTable, leaderTable, subscriptionsTable, arrivalsTable, noticesTable, toldTable}, answers...)
+	tables  = append([]*table{foldsTable, offsetsTable, countsTable, metaTable, leaderTable, subscriptionsTable, arrivalsTable, noticesTable, toldTable, erasuresTable}, answers...)
 )
 
 // record is a row of an answer table.

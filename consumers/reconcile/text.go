@@ -34,6 +34,9 @@ func (o *Order) Write(w io.Writer) error {
 	if brief > 0 {
 		fmt.Fprintf(&b, "  differences that closed within the time allowed: %d\n", brief)
 	}
+	if o.Erased {
+		b.WriteString("  what is personal of it is erased\n")
+	}
 	if o.Freshness != nil && o.Freshness.BehindRecords != 0 {
 		fmt.Fprintf(&b, "  %s\n", o.Freshness)
 	}

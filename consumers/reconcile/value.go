@@ -3,9 +3,7 @@ package reconcile
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
 	"strings"
-	"unicode/utf8"
 	"unique"
 
 	"github.com/shopspring/decimal"
@@ -38,7 +36,7 @@ func newValue(field schemas.Field, text string) value {
 		return value{shown: unique.Make(text)}
 	}
 	sum := sha256.Sum256([]byte(schemas.Form(field, text)))
-	return value{shown: unique.Make(mask(text) + " #" + hex.EncodeToString(sum[:2])), hash: [16]byte(sum[:16])}
+	return value{shown: unique.Make(schemas.Mask(text) + " #" + hex.EncodeToString(sum[:2])), hash: [16]byte(sum[:16])}
 }
 
 // text is the value for people; of two personal ones that differ, the marks after # tell so.
@@ -59,36 +57,4 @@ func (v value) amount() (n decimal.Decimal, unit string, ok bool) {
 	number, unit, _ := strings.Cut(v.text(), " ")
 	n, err := decimal.NewFromString(number)
 	return n, unit, err == nil
-}
-
-// mask keeps the first letter of a text, and of an email address the ending: "j***@***.com".
-func mask(s string) string {
-	s = strings.TrimSpace(s)
-	first, _ := utf8.DecodeRuneInString(s)
-	if s == "" {
-		return "***"
-	}
-	if at := strings.LastIndexByte(s, '@'); at > 0 {
-		if dot := strings.LastIndexByte(s, '.'); dot > at {
-			return string(first) + "***@***" + s[dot:]
-		}
-	}
-	return string(first) + "***"
-}
-
-var (
-	emailForm = regexp.MustCompile(`[\p{L}\p{N}._%+-]+@[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)+`)
-	phoneForm = regexp.MustCompile(`\+\d[\d ()/-]{6,}\d`)
-	// naming matches members of JSON answers that hold a name, an address or a note.
-	naming = regexp.MustCompile(`(?i)("(?:[a-z_]*name|email|phone|address[a-z0-9_]*|street|city|zip|postal_code|note|comment)"\s*:\s*)"((?:[^"\\]|\\.)*)"?`)
-)
-
-// maskText masks the email addresses, phone numbers and named personal members in an excerpt of an answer.
-func maskText(s string) string {
-	if s == "" {
-		return s
-	}
-	s = naming.ReplaceAllString(s, `$1"***"`)
-	s = emailForm.ReplaceAllStringFunc(s, mask)
-	return phoneForm.ReplaceAllString(s, "+***")
 }

@@ -42,7 +42,7 @@ func TestMaskText(t *testing.T) {
 		`{"note":"ring twice","zip":"1010"}`:    `{"note":"***","zip":"***"}`,
 		"answered 422: total 12.50 EUR, not 13": "answered 422: total 12.50 EUR, not 13",
 	} {
-		if got := maskText(in); got != want {
+		if got := schemas.MaskText(in); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,7 @@ type View struct {
 	writer sync.Mutex // held while a transaction is made
 	hot    map[subject]*entry
 	warm   map[subject]*entry // was hot before
+	erased map[subject]bool   // whose personal data is erased
 
 	mu     sync.RWMutex
 	next   map[place]int64 // per partition: the offset after the last record taken in
@@ -145,10 +147,10 @@ func (v *View) prepare(ctx context.Context) error {
 	}
 	if empty {
 		if err := v.Reset(ctx); !errors.Is(err, errFollower) { // else another process began at the same moment
-			return err
+			return errors.Join(err, v.knowErased(ctx))
 		}
 	}
-	return v.position(ctx)
+	return errors.Join(v.knowErased(ctx), v.position(ctx))
 }
 
 // readOnly reads how far a view of this layout is.
@@ -236,7 +238,7 @@ func (v *View) Reset(ctx context.Context) error {
 // empty deletes all that follows from the topics.
 func (v *View) empty(ctx context.Context, tx *sql.Tx) error {
 	for _, t := range tables {
-		if t == leaderTable || t == subscriptionsTable || t == toldTable {
+		if t == leaderTable || t == subscriptionsTable || t == toldTable || t == erasuresTable {
 			continue
 		}
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+t.name); err != nil {
@@ -324,11 +326,15 @@ func (v *View) Apply(ctx context.Context, serde *schemas.Serde, recs ...*kgo.Rec
 		for _, d := range taken {
 			b.take(d)
 		}
+		if err := v.redact(ctx, tx, b, taken); err != nil {
+			return err
+		}
 		return v.write(ctx, tx, b)
 	})
 	if err != nil {
 		return err
 	}
+	maps.Copy(v.erased, b.erased)
 	v.mu.Lock()
 	for p, n := range b.next {
 		v.next[p] = n

@@ -140,7 +140,7 @@ func newFraud(w *World, s *System) {
 	})
 }
 
-// newCRM keeps contacts by customer id, puts each new one into a segment, and tells it.
+// newCRM keeps contacts by customer id, puts each new one into a segment, and tells it; it forgets one that is deleted.
 func newCRM(w *World, s *System) {
 	contacts := map[string]string{}
 	s.route("PUT /v1/contacts/{id}", func(r *http.Request, body []byte) answer {
@@ -170,6 +170,15 @@ func newCRM(w *World, s *System) {
 		case was != string(body):
 			s.effect(id, "update")
 		}
+		return answer{http.StatusOK, map[string]string{"id": id}}
+	})
+	s.route("DELETE /v1/contacts/{id}", func(r *http.Request, _ []byte) answer {
+		id := r.PathValue("id")
+		if _, known := contacts[id]; !known {
+			return problem(http.StatusNotFound, "there is no such contact")
+		}
+		delete(contacts, id)
+		s.effect(id, "forget")
 		return answer{http.StatusOK, map[string]string{"id": id}}
 	})
 }

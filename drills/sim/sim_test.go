@@ -261,9 +261,11 @@ func TestRecords(t *testing.T) {
 	want(t, w, "crm", "PUT", "/v1/contacts/C1", "", `{"email":"a@example.com"}`, 200)
 	want(t, w, "crm", "PUT", "/v1/contacts/C1", "", `{"email":"b@example.com"}`, 200)
 	want(t, w, "crm", "PUT", "/v1/contacts/C2", "", `{}`, 422)
+	want(t, w, "crm", "DELETE", "/v1/contacts/C1", "", ``, 200)
+	want(t, w, "crm", "DELETE", "/v1/contacts/C1", "", ``, 404)
 	for system, effects := range map[string]map[string]map[string]int{
 		"tax": {"A1": {"transaction": 1, "refund/R1": 1}}, "fraud": {"A1": {"assess": 1}}, "analytics": {"A1": {"order.created": 1}},
-		"support": {"A1": {"refund.succeeded": 2}}, "crm": {"C1": {"contact": 1, "update": 1}},
+		"support": {"A1": {"refund.succeeded": 2}}, "crm": {"C1": {"contact": 1, "update": 1, "forget": 1}},
 	} {
 		if diff := cmp.Diff(effects, w.System(system).Effects()); diff != "" {
 			t.Errorf("%s: %s", system, diff)

@@ -126,17 +126,18 @@ var successRules = []Rule{
 		Mend: "write answers: {reference: id}, the path of its id in the answer",
 		in: func(s *scope, in *topology.Integration) {
 			for i, r := range in.Deliver {
-				if r.HTTP != nil && !r.Each && r.Answers.Reference == "" {
+				if r.HTTP != nil && r.HTTP.Method != "DELETE" && !r.Each && r.Answers.Reference == "" {
 					s.found(route(i, "http"), "what %s calls its record on %s is not kept", in.Name, r.On[0])
 				}
 			}
 		}},
 }
 
-// known tells whether a source could send a type: it is one of the model's, as the loader sees to, and no correction, which is
-// a person's decision and no system's word.
+// known tells whether a source has to send a type: it is one of the model's, as the loader sees to, and not what people decide
+// here, which comes by their commands: a correction, an erasure.
 func (s *scope) known(et schemas.EventType) bool {
-	return !strings.HasSuffix(string(et), ".corrected") && (et == topology.RefundFull || slices.Contains(schemas.EventTypes, et))
+	byPeople := et == schemas.CustomerRedacted || strings.HasSuffix(string(et), ".corrected")
+	return !byPeople && (et == topology.RefundFull || slices.Contains(schemas.EventTypes, et))
 }
 
 // recorder tells whether every event is a record of its own there, or a row of a file.

@@ -1,0 +1,128 @@
+package consumers_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/binaryandbeyond/seam/consumers"
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/schemas/sealing"
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// sealed gives the bench and its worker keys of personal data; the worker has a serde of its own, as another process has.
+func (b *bench) sealed() (ring *sealing.Ring, worker func(*consumers.Config)) {
+	b.Helper()
+	open := func(serde *schemas.Serde) *sealing.Ring {
+		r, err := sealing.Open(b.Context(), sealing.Config{Options: []kgo.Opt{kgo.SeedBrokers(b.kafka.Brokers...)}, Topic: b.topo.TopicName(topology.TopicKeys), Serde: serde})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(r.Close)
+		serde.SealWith(r)
+		return r
+	}
+	serde := schemas.NewSerde(b.kafka.RegistryClient(b.T))
+	open(serde)
+	return open(b.serde), func(c *consumers.Config) { c.Serde = serde }
+}
+
+// of is an event with something personal in it.
+func of(id string, et schemas.EventType, order string, version int) *schemas.Event {
+	ev := event(id, et, order, version)
+	ev.Order.Email, ev.Order.Note = "ada@example.org", "Ada wants it wrapped"
+	return ev
+}
+
+// TestErasedIsNotDelivered: what was erased before it was read, while it waited for its call, and while it was parked. The
+// worker starts without any key at hand, and reads on where the first is made.
+func TestErasedIsNotDelivered(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, keyed)
+	ring, worker := b.sealed()
+	down := make(chan struct{})
+	var arrived = make(chan struct{}, 100)
+	b.down.answer = func(_ int, r *http.Request) (int, http.Header, bool) {
+		arrived <- struct{}{}
+		select {
+		case <-down:
+			return 201, nil, true
+		default:
+			return 503, nil, false
+		}
+	}
+	b.start(worker)
+	b.publish(of("a1", schemas.OrderCreated, "A", 1), of("b1", schemas.OrderCreated, "B", 1)) // makes the root: unknown to the worker
+	<-arrived                                                                                 // they wait for another try
+	if _, err := ring.Erase(t.Context(), "orders/A", "orders/C"); err != nil {
+		t.Fatal(err)
+	}
+	late := of("c1", schemas.OrderCreated, "C", 1)
+	b.publish(late, event("a2", schemas.OrderUpdated, "A", 2)) // of C only what is not personal is taken; of A nothing is
+	close(down)
+	got := kinds(b.wait(4))
+	slices.Sort(got)
+	if want := []string{"a1=withheld/erased", "a2=delivered", "b1=delivered", "c1=delivered"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestErasedBeforeItIsRead: nothing can be told of it, and where a call may have been made a person must know.
+func TestErasedBeforeItIsRead(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, strings.ReplaceAll(keyed, "remembers: 24h}", "remembers: 24h}\nbreaker: {of: 1000}"))
+	ring, worker := b.sealed()
+	arrived := make(chan struct{}, 100)
+	b.down.answer = func(_ int, r *http.Request) (int, http.Header, bool) {
+		arrived <- struct{}{}
+		return 0, nil, true // the effect is made, the answer lost
+	}
+	stop := b.start(worker)
+	b.publish(of("a1", schemas.OrderCreated, "A", 1))
+	<-arrived
+	stop() // with an intent whose call may have had its effect
+	b.publish(of("b1", schemas.OrderCreated, "B", 1), of("b2", schemas.OrderUpdated, "B", 2))
+	if _, err := ring.Erase(t.Context(), "orders/A", "orders/B"); err != nil {
+		t.Fatal(err)
+	}
+	b.down.mu.Lock()
+	b.down.answer = nil
+	b.down.mu.Unlock()
+	calls := b.down.count()
+	b.start(worker)
+	got := kinds(b.wait(3))
+	slices.Sort(got)
+	if want := []string{"a1=parked/unknown", "b1=withheld/erased", "b2=withheld/erased"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if n := b.down.count(); n != calls {
+		t.Errorf("%d calls were made after the erasure", n-calls)
+	}
+}
+
+// TestAnswersAreMasked: what a downstream says may repeat what it was told.
+func TestAnswersAreMasked(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, keyed)
+	b.down.answer = func(_ int, _ *http.Request) (int, http.Header, bool) { return 422, nil, false }
+	b.down.says = `{"error":"Ada wants it wrapped, says ada@example.org and eve@example.org: call +43 1 5550000, \u00c4da"}`
+	b.start()
+	ev := of("a1", schemas.OrderCreated, "A", 1)
+	ev.Order.ShippingAddress = &schemas.Address{Name: "Äda"}
+	b.publish(ev)
+	o := b.wait(1)[0]
+	for _, text := range append([]string{o.Detail}, o.Attempts[0].Detail) {
+		for _, personal := range []string{"Ada", "ada@", "eve@", "5550000", "00c4da"} {
+			if strings.Contains(text, personal) {
+				t.Errorf("%q holds %q", text, personal)
+			}
+		}
+		if !strings.Contains(text, "error") {
+			t.Errorf("%q tells nothing", text)
+		}
+	}
+}

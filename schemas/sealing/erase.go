@@ -1,0 +1,127 @@
+package sealing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// rollKey is the key of records that have the broker close a segment.
+const rollKey = "roll"
+
+// Erase destroys the keys of subjects, in one transaction, and gives of how many there was one. Nothing that was sealed for
+// them can be opened from then on, by this process at once and by others as they read on; when the superseded records are
+// gone from the disks of the brokers, Compacted tells. Erasing again changes nothing. Of two processes that erase at once one
+// fails, and may try again.
+func (r *Ring) Erase(ctx context.Context, subjects ...string) (int, error) {
+	n, err := r.erase(ctx, subjects)
+	if err != nil {
+		return 0, fmt.Errorf("erase keys of personal data: %w", err)
+	}
+	return n, nil
+}
+
+func (r *Ring) erase(ctx context.Context, subjects []string) (n int, err error) {
+	cl, err := kgo.NewClient(append(append([]kgo.Opt{}, r.c.Options...), kgo.TransactionalID(r.c.Topic+".eraser"), kgo.TransactionTimeout(30*time.Second), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		return 0, err
+	}
+	defer cl.Close()
+	if _, _, err := cl.ProducerID(ctx); err != nil { // from here on whoever had the id before writes no more
+		return 0, err
+	}
+	if err := r.Learn(ctx); err != nil {
+		return 0, err
+	}
+	changed, n := r.punctured(subjects)
+	if len(changed) == 0 {
+		return 0, nil
+	}
+	if err := cl.BeginTransaction(); err != nil {
+		return 0, err
+	}
+	var records []*kgo.Record
+	for root, c := range changed {
+		for part := range c.parts {
+			rec, encodeErr := r.record(ctx, root, part, c.born, c.tree[part])
+			records, err = append(records, rec), errors.Join(err, encodeErr)
+		}
+	}
+	if err == nil {
+		err = cl.ProduceSync(ctx, records...).FirstErr()
+	}
+	if err = errors.Join(err, cl.EndTransaction(context.WithoutCancel(ctx), kgo.TransactionEndTry(err == nil))); err != nil {
+		return 0, err
+	}
+	return n, r.Learn(ctx)
+}
+
+// change is a root that something was erased of.
+type change struct {
+	tree  tree
+	born  time.Time
+	parts map[int]bool // that changed
+}
+
+// punctured is what the roots become without subjects, and of how many of them there was a key.
+func (r *Ring) punctured(subjects []string) (map[uuid.UUID]*change, int) {
+	r.keys.mu.RLock()
+	defer r.keys.mu.RUnlock()
+	out, known := map[uuid.UUID]*change{}, map[string]bool{}
+	for root, t := range r.keys.trees {
+		c := &change{t, r.keys.born[root], map[int]bool{}}
+		for _, subject := range subjects {
+			var parts []int
+			c.tree, parts = c.tree.puncture(leaf(subject))
+			for _, p := range parts {
+				c.parts[p], known[subject] = true, true
+			}
+		}
+		if len(c.parts) > 0 {
+			out[root] = c
+		}
+	}
+	return out, len(known)
+}
+
+// Roll has the broker close the segment it writes to, once that is old enough: its log cleaner never looks at the last one.
+func (r *Ring) Roll(ctx context.Context) error {
+	return r.produce(ctx, &kgo.Record{Topic: r.c.Topic, Key: []byte(rollKey), Value: nil})
+}
+
+// Compacted tells whether nothing that an erasure superseded is left in the topic. It reads all of it.
+func (r *Ring) Compacted(ctx context.Context) (bool, error) {
+	r.mu.Lock()
+	end := r.next
+	r.mu.Unlock()
+	cl, err := kgo.NewClient(append(append([]kgo.Opt{}, r.c.Options...),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.c.Topic: {0: kgo.NewOffset().AtStart()}}), kgo.KeepControlRecords(), kgo.FetchMaxWait(250*time.Millisecond))...)
+	if err != nil {
+		return false, err
+	}
+	defer cl.Close()
+	seen := map[string]int{}
+	for next := int64(0); next < end; {
+		fetches := cl.PollFetches(ctx)
+		if err := errors.Join(ctx.Err(), fetches.Err()); err != nil {
+			return false, fmt.Errorf("read the keys of personal data: %w", err)
+		}
+		for it := fetches.RecordIter(); !it.Done(); {
+			rec := it.Next()
+			if next = rec.Offset + 1; !rec.Attrs.IsControl() && string(rec.Key) != rollKey {
+				seen[string(rec.Key)]++
+			}
+		}
+	}
+	for n := range maps.Values(seen) {
+		if n > 1 {
+			return false, nil
+		}
+	}
+	return true, nil
+}
