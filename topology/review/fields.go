@@ -29,21 +29,33 @@ func fieldsIn(texts []string) []schemas.Field {
 }
 
 // told is the fields that a route of the subject sends.
-func (s *scope) told(i int) []schemas.Field {
-	return fieldsIn(s.t.TextsUnder(s.file, route(i, "body")))
+func (s *scope) told(i int) []schemas.Field { return s.sent(s.file, i) }
+
+// sent is the fields that a route of a file sends; read once.
+func (s *scope) sent(file string, i int) []schemas.Field {
+	key := file + "#" + route(i, "body")
+	list, ok := s.bodies[key]
+	if !ok {
+		list = fieldsIn(s.t.TextsUnder(file, route(i, "body")))
+		s.bodies[key] = list
+	}
+	return list
 }
 
-// toldAll is the fields that an integration sends.
+// toldAll is the fields that an integration sends, each once.
 func (s *scope) toldAll(in *topology.Integration) []schemas.Field {
-	file := topology.File(in.Mark)
-	var texts []string
+	var out []schemas.Field
 	for i := range in.Deliver {
-		texts = append(texts, s.t.TextsUnder(file, route(i, "body"))...)
+		for _, f := range s.sent(topology.File(in.Mark), i) {
+			if !slices.Contains(out, f) {
+				out = append(out, f)
+			}
+		}
 	}
-	return fieldsIn(texts)
+	return out
 }
 
 // moneyOf is the amounts that a route of an integration sends.
 func (s *scope) moneyOf(in *topology.Integration, i int) []schemas.Field {
-	return slices.DeleteFunc(fieldsIn(s.t.TextsUnder(topology.File(in.Mark), route(i, "body"))), func(f schemas.Field) bool { return !f.IsMoney() })
+	return slices.DeleteFunc(slices.Clone(s.sent(topology.File(in.Mark), i)), func(f schemas.Field) bool { return !f.IsMoney() })
 }
