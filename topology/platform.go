@@ -51,8 +51,12 @@ func (p Platform) Webhooks() bool { return platformFacts[p].AnswerWithin > 0 }
 // platformDefaults fills what a source's file leaves to its platform.
 func platformDefaults(s *Source) {
 	f := s.Platform.Facts()
-	or(&s.AnswerWithin, Duration(f.AnswerWithin))
 	or(&s.Patience, Duration(f.Patience))
+	if within := Duration(f.AnswerWithin); s.Patience > 0 {
+		or(&s.AnswerWithin, min(within, s.Patience*4/5)) // a fifth is for the way
+	} else {
+		or(&s.AnswerWithin, within)
+	}
 	or(&s.RetriesFor, Duration(f.RetriesFor))
 	if s.Emits != nil {
 		return

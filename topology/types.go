@@ -88,7 +88,8 @@ type Source struct {
 	Secrets []Secret `yaml:"secrets"`
 	// MaxBody is the largest body or file taken, in bytes; 413 beyond. Default 1 MiB (files: 64 MiB).
 	MaxBody Bytes `yaml:"max_body"`
-	// AnswerWithin is how long a delivery may take here; 503 goes out a tenth before. Default by platform.
+	// AnswerWithin is how long a delivery may take here; 503 goes out a tenth before. Default by platform, and four
+	// fifths of Patience at most.
 	AnswerWithin Duration `yaml:"answer_within"`
 	// Patience is how long the source waits for an answer before it takes the delivery for failed. Default by platform; of
 	// standardwebhooks it must be said.
