@@ -14,13 +14,15 @@ import (
 func (s *scope) integration(in *topology.Integration) Subject {
 	b := s.budget(in)
 	return Subject{Name: in.Name, On: "integrations/" + in.Name, Team: in.Team, Budget: b, Answers: []Answer{
-		answer(Twice, s.twice(in, b)), answer(Owner, s.owns(in)), answer(Stale, s.stale(in, b)),
-		answer(Outage, s.outage(in, b)), answer(Success, s.success(in)), answer(Paged, s.paged(in)),
+		s.answer(Twice, s.twice(in, b)), s.answer(Owner, s.owns(in)), s.answer(Stale, s.stale(in, b)),
+		s.answer(Outage, s.outage(in, b)), s.answer(Success, s.success(in)), s.answer(Paged, s.paged(in)),
 	}}
 }
 
-func answer(q Question, says []string) Answer {
-	if len(says) == 0 {
+func (s *scope) answer(q Question, says []string) Answer {
+	if s.silent[q] {
+		says = []string{"Not known: a file that says it cannot be read."}
+	} else if len(says) == 0 {
 		says = []string{"The files do not say."}
 	}
 	return Answer{Question: q, Asked: q.String(), Says: says}
@@ -41,6 +43,8 @@ func (s *scope) twice(in *topology.Integration, b *Budget) []string {
 		out = append(out, fmt.Sprintf("A call whose answer is lost is made again only when %s, asked by our reference, does not have it after %s.", in.Name, long(id.Settles)))
 	case id.None:
 		out = append(out, fmt.Sprintf("A call whose answer is lost is never made again: %s cannot be asked, and a person decides.", in.Name))
+	default:
+		out = append(out, "What a call that is made twice does is not said.")
 	}
 	for _, r := range in.Deliver {
 		if r.Once {
@@ -51,14 +55,17 @@ func (s *scope) twice(in *topology.Integration, b *Budget) []string {
 }
 
 func (s *scope) owns(in *topology.Integration) []string {
-	var out []string
+	var out, unowned []string
 	by := map[string][]string{}
 	for _, f := range s.toldAll(in) {
-		owner := "nobody"
 		if o, ok := s.t.Ownership[f]; ok {
-			owner = o.Owner.String()
+			by[o.Owner.String()] = append(by[o.Owner.String()], string(f))
+		} else {
+			unowned = append(unowned, string(f))
 		}
-		by[owner] = append(by[owner], string(f))
+	}
+	if len(unowned) > 0 {
+		out = append(out, fmt.Sprintf("Of %s it gets nothing, as nobody owns that.", list(unowned)))
 	}
 	for _, owner := range slices.Sorted(maps.Keys(by)) {
 		slices.Sort(by[owner])
@@ -194,8 +201,8 @@ func (s *scope) team(name string) []string {
 // source answers the six questions of one.
 func (s *scope) source(src *topology.Source) Subject {
 	return Subject{Name: src.Name, On: "sources/" + src.Name, Team: src.Team, Answers: []Answer{
-		answer(Twice, sourceTwice(src)), answer(Owner, s.sourceOwns(src)), answer(Stale, s.sourceStale(src)),
-		answer(Outage, s.sourceOutage(src)), answer(Success, s.sourceSuccess(src)), answer(Paged, s.team(src.Team)),
+		s.answer(Twice, sourceTwice(src)), s.answer(Owner, s.sourceOwns(src)), s.answer(Stale, s.sourceStale(src)),
+		s.answer(Outage, s.sourceOutage(src)), s.answer(Success, s.sourceSuccess(src)), s.answer(Paged, s.team(src.Team)),
 	}}
 }
 

@@ -9,7 +9,7 @@ import (
 // fileRules are looked for by loading, in package topology; checks says which of its checks is which rule.
 var fileRules = []Rule{
 	{ID: "file-unreadable", Question: Files, Severity: Error, Title: "A file that cannot be read",
-		Why: "What is not read is not answered.", Mend: "mend the YAML at the line"},
+		Why: "What is not read is not answered.", Mend: "mend the YAML at the line, or put the file there"},
 	{ID: "key-unknown", Question: Files, Severity: Error, Title: "A key that nothing reads",
 		Why: "A misspelt key is a setting that somebody believes in and that is not there.", Mend: "use one of the keys that the finding lists"},
 	{ID: "key-twice", Question: Files, Severity: Error, Title: "A key that stands twice",
