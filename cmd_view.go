@@ -208,7 +208,7 @@ func (c *cli) disagreements() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
 	cmd.Flags().BoolVar(&closed, "all", false, "also those that closed")
 	cmd.AddCommand(c.decideDisagreement(schemas.Acknowledge, "Say that somebody is at a disagreement: nobody is paged for it any more"),
-		c.decideDisagreement(schemas.Waive, "Let a disagreement be for a time: until then nobody is paged for it"))
+		c.decideDisagreement(schemas.Waive, "Let a disagreement be for a time: until then nobody is paged for it"), c.accept())
 	return cmd
 }
 
@@ -222,6 +222,9 @@ func (c *cli) writeDisagreements(list listedDisagreements) error {
 			pages = d.Page
 		case reconcile.DisagreementAcknowledged, reconcile.DisagreementWaived:
 			state += " by " + d.Who
+		}
+		if d.Accepted != "" {
+			state += fmt.Sprintf(" (%s's %s, by %s)", d.Accepted, d.AcceptedValue, d.AcceptedBy)
 		}
 		field := string(d.Field)
 		if d.Object != "" {

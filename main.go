@@ -63,8 +63,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 // newRoot is the tree of verbs; ran is set once a verb's own work begins, which is where wrong usage ends.
-func newRoot(stdout io.Writer, ran *bool) *cobra.Command {
-	c := &cli{out: stdout}
+func newRoot(stdout io.Writer, ran *bool) *cobra.Command { return (&cli{out: stdout}).root(ran) }
+
+// root is the tree of verbs over what they share.
+func (c *cli) root(ran *bool) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "seam",
 		Short: "Connects a shop to everything behind it, and proves per order that it did",

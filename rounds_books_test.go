@@ -104,7 +104,11 @@ func (l *ledgers) read(ctx context.Context) {
 		l.mu.Lock()
 		for _, rec := range records {
 			if !rec.Attrs.IsControl() {
-				if err := l.take(ctx, rec); err != nil && ctx.Err() == nil {
+				err := l.take(ctx, rec)
+				for errors.Is(err, schemas.ErrRegistry) && ctx.Err() == nil { // on a busy machine the first schema takes long
+					err = l.take(ctx, rec)
+				}
+				if err != nil && ctx.Err() == nil {
 					l.strays = append(l.strays, fmt.Sprintf("%s/%d/%d: %v", rec.Topic, rec.Partition, rec.Offset, err))
 				}
 			}

@@ -36,7 +36,7 @@ func (e *engine) step(ln *lane) {
 			e.park(ln, it, hold{reason: schemas.ReasonMissingKey, detail: "the record has no key: no order to handle it under"})
 			continue
 		}
-		if it.ev == nil && it.env.Type != "" && !e.in.ActsOn(it.env.Type) {
+		if it.ev == nil && it.env.Type != "" && !e.in.ActsOn(it.env.Type) && !it.env.Type.Corrects() { // what a person decided is noted
 			if d, done := e.known(ln, it); done {
 				e.finish(ln, it, d)
 			} else {

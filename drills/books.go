@@ -80,7 +80,11 @@ func (b *books) read(ctx context.Context) error {
 			break
 		}
 		for _, r := range fetches.Records() {
-			b.blame(ctx, r, b.take(ctx, r))
+			err := b.take(ctx, r)
+			for errors.Is(err, schemas.ErrRegistry) && ctx.Err() == nil {
+				err = b.take(ctx, r)
+			}
+			b.blame(ctx, r, err)
 		}
 	}
 	return nil

@@ -63,6 +63,11 @@ func webhookEvent(d *delivery, o origin, root *node, t *taker) *schemas.Event {
 		t.fail(nil, "type", "found %s: send one of Seam's event types (order.updated, fulfillment.shipped, ...)", found)
 		return nil
 	}
+	if typ.Corrects() {
+		t.fail(nil, "type", "%s is a person's decision, made by seam disagreements accept: send %s with the state as your system has it", typ, map[string]schemas.EventType{
+			schemas.TopicOrders: schemas.OrderUpdated, schemas.TopicCustomers: schemas.CustomerUpdated, schemas.TopicInventory: schemas.InventoryLevelSet}[typ.Topic()])
+		return nil
+	}
 	data := root.get("data")
 	if data == nil || data.kind != kindObject {
 		t.fail(nil, "data", "is not an object: put the ids and the parts of the event there")

@@ -25,6 +25,7 @@ const (
 	OrderUpdated         EventType = "order.updated" // full state
 	OrderEdited          EventType = "order.edited"  // delta against the order's lines
 	OrderEnriched        EventType = "order.enriched"
+	OrderCorrected       EventType = "order.corrected" // a person's word on one field: see Correction
 	OrderCancelRequested EventType = "order.cancel_requested"
 	OrderCancelled       EventType = "order.cancelled"
 	OrderCancelRejected  EventType = "order.cancel_rejected"
@@ -50,17 +51,19 @@ const (
 	CustomerRegistered   EventType = "customer.registered"
 	CustomerUpdated      EventType = "customer.updated"
 	CustomerRedacted     EventType = "customer.redacted"
+	CustomerCorrected    EventType = "customer.corrected" // as OrderCorrected
 	InventoryLevelSet    EventType = "inventory.level_set"
+	InventoryCorrected   EventType = "inventory.corrected" // as OrderCorrected
 )
 
 // EventTypes lists every type above, in the order of the model; reviews and completions range over it.
 var EventTypes = []EventType{
-	OrderCreated, OrderUpdated, OrderEdited, OrderEnriched, OrderCancelRequested, OrderCancelled, OrderCancelRejected,
+	OrderCreated, OrderUpdated, OrderEdited, OrderEnriched, OrderCorrected, OrderCancelRequested, OrderCancelled, OrderCancelRejected,
 	PaymentAuthorized, PaymentCaptured, PaymentFailed, PaymentVoided,
 	RefundRequested, RefundSucceeded, RefundFailed, DisputeOpened, FraudAssessed,
 	FulfillmentRequested, FulfillmentAccepted, FulfillmentRejected, FulfillmentShipped, FulfillmentDelivered, FulfillmentCancelled,
 	ReturnRequested, ReturnReceived, InvoiceIssued, InvoiceCancelled,
-	CustomerRegistered, CustomerUpdated, CustomerRedacted, InventoryLevelSet,
+	CustomerRegistered, CustomerUpdated, CustomerRedacted, CustomerCorrected, InventoryLevelSet, InventoryCorrected,
 }
 
 // The event topics, before the environment's prefix.
@@ -109,6 +112,7 @@ type Event struct {
 	Enrichment  *Enrichment
 	Customer    *Customer
 	Inventory   *Inventory
+	Correction  *Correction // of the types that Corrects tells of; nil for all others
 
 	// Extensions keeps every leaf of the source's body that the model has no place for: dotted path
 	// ("line_items.0.variant_id") to the leaf's text. Bearer secrets are left out.

@@ -188,7 +188,7 @@ func integrationDefaults(in *Integration) {
 	for i := range in.Deliver {
 		r := &in.Deliver[i]
 		r.Mark = in.Mark
-		or(&r.Operation, in.Operation)
+		or(&r.Operation, r.step(in))
 		or(&r.NeedsWithin, Duration(24*time.Hour))
 		or(&r.OnRejected, "park")
 		if len(r.Answers.Delivered) == 0 {

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"slices"
 	"time"
 
 	"github.com/binaryandbeyond/seam/schemas"
@@ -207,7 +208,7 @@ type Answers struct {
 // Route is one kind of request of an integration.
 type Route struct {
 	On        []schemas.EventType `yaml:"on"`
-	Operation string              `yaml:"operation"` // business step; default the integration's
+	Operation string              `yaml:"operation"` // business step; default the integration's, of a route with Fields "correct"
 	// Once true: the operation happens once per order, whatever the event ids.
 	Once bool `yaml:"once"`
 	// Each true: every event is a record of its own in the downstream, so an older state is sent even after a newer one.
@@ -221,6 +222,9 @@ type Route struct {
 	SupersededBy []schemas.EventType `yaml:"superseded_by"`
 	// Undoes names the operation this route takes back: without its effect there is nothing to do.
 	Undoes string `yaml:"undoes"`
+	// Fields are those of which the route takes corrections (order.corrected, customer.corrected, inventory.corrected): each is
+	// an event of one field, and the body is made of that alone. Needed for those types, unless Each is true.
+	Fields []schemas.Field `yaml:"fields"`
 	// Rejected final: a "no" of the business ends the event; park (default): a person is asked.
 	OnRejected string    `yaml:"on_rejected"`
 	HTTP       *HTTPCall `yaml:"http"`
@@ -231,6 +235,21 @@ type Route struct {
 	Required []string `yaml:"required"`
 	Answers  Answers  `yaml:"answers"`
 	Mark     string   `yaml:"-"`
+}
+
+// Takes tells whether the route acts on corrections of a field.
+func (r *Route) Takes(field schemas.Field) bool {
+	return slices.ContainsFunc(r.On, schemas.EventType.Corrects) && (r.Each || slices.Contains(r.Fields, field))
+}
+
+// Correcting is the route of the integration that takes a correction of a field; nil where none does.
+func (in *Integration) Correcting(et schemas.EventType, field schemas.Field) *Route {
+	for i := range in.Deliver {
+		if r := &in.Deliver[i]; slices.Contains(r.On, et) && r.Takes(field) {
+			return r
+		}
+	}
+	return nil
 }
 
 // RefundFull is the pseudo-type of Route.SupersededBy and Route.On: see there.

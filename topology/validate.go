@@ -70,6 +70,7 @@ func (l *loader) source(t *Topology, s *Source) {
 	if s.Platform != Files {
 		l.eventTypes(file, "emits", s.Emits)
 	}
+	l.noTeam(file, s.System)
 	switch s.Platform {
 	case Shopify, WooCommerce, Stripe, Adyen, StandardWebhooks:
 	case Files:
@@ -81,6 +82,7 @@ func (l *loader) source(t *Topology, s *Source) {
 				l.at(file, "files", "bad match %q: write a pattern like orders_*.csv", f.Match)
 			}
 			l.eventTypes(file, "files", []schemas.EventType{f.Type})
+			l.notCorrected(file, "files", f.types())
 			if _, err := time.LoadLocation(f.Zone); err != nil {
 				l.at(file, "files", "unknown zone %q: write an IANA zone like Europe/Vienna", f.Zone)
 			}
@@ -108,6 +110,7 @@ func (l *loader) eventTypes(file, key string, types []schemas.EventType) {
 func (l *loader) integration(t *Topology, in *Integration) {
 	file := l.named(in.Mark, in.Name)
 	l.team(t, file, in.Team)
+	l.noTeam(file, in.System)
 	if in.CompleteWithin == 0 {
 		l.at(file, "complete_within", "complete_within is missing: how long may an order wait for %s?", in.Name)
 	}
@@ -136,7 +139,8 @@ func (l *loader) integration(t *Topology, in *Integration) {
 	l.idempotency(file, in)
 	l.facts(t, file, in.Facts)
 	for i := range in.Deliver {
-		l.route(file, in, i)
+		l.route(t, file, in, i)
+		l.unsendable(t, file, fmt.Sprintf("deliver.%d", i), &in.Deliver[i])
 	}
 }
 
@@ -175,11 +179,12 @@ func (l *loader) idempotency(file string, in *Integration) {
 	}
 }
 
-func (l *loader) route(file string, in *Integration, i int) {
+func (l *loader) route(t *Topology, file string, in *Integration, i int) {
 	r, at := &in.Deliver[i], fmt.Sprintf("deliver.%d", i)
 	l.eventTypes(file, at+".on", r.On)
 	l.eventTypes(file, at+".needs", r.Needs)
 	l.eventTypes(file, at+".superseded_by", r.SupersededBy)
+	l.corrections(t, file, at, r)
 	if len(r.On) == 0 {
 		l.at(file, at, "a route has no on: name the event types it acts on")
 	}
@@ -220,14 +225,9 @@ func (l *loader) route(file string, in *Integration, i int) {
 	if r.Undoes != "" && !slices.ContainsFunc(in.Deliver, func(o Route) bool { return o.Operation == r.Undoes }) {
 		l.at(file, at+".undoes", "undoes %q, which no route of %s does", r.Undoes, in.Name)
 	}
-	// Two routes on one type would make two calls and two outcomes of one event.
 	for j := range in.Deliver {
 		if o := &in.Deliver[j]; j != i {
-			for _, et := range r.On {
-				if slices.Contains(o.On, et) || et == RefundFull && slices.Contains(o.On, schemas.RefundSucceeded) {
-					l.at(file, at+".on", "two routes act on %s: one event is one call", et)
-				}
-			}
+			l.apart(file, at+".on", r, o)
 		}
 	}
 }

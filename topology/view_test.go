@@ -62,7 +62,7 @@ func walked(v reflect.Value) any {
 		}
 		amount, currency, _ := strings.Cut(x.String(), " ")
 		return map[string]any{"amount": amount, "currency": currency}
-	case string, schemas.EventID, schemas.EventType, schemas.System:
+	case string, schemas.EventID, schemas.EventType, schemas.System, schemas.Field:
 		if v.Len() == 0 {
 			return nil
 		}

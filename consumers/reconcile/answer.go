@@ -185,7 +185,7 @@ func answerOf(a *answer, ev *fact, within time.Duration, now time.Time) Answer {
 func (a *answer) fill(out *Answer, last *outcome, now time.Time) {
 	out.Kind, out.Reason, out.Detail = last.kind, last.reason, last.detail
 	if m := last.made; m != nil {
-		out.Operation, out.Reference, out.IdempotencyKey, out.WithheldFields = m.operation, m.reference, m.key, m.withheld
+		out.Operation, out.Reference, out.IdempotencyKey, out.WithheldFields, out.WithheldReasons = m.operation, m.reference, m.key, m.withheld, m.why
 		out.attempts(m.attempts)
 	}
 	parkedAt, run := last.time, true // run: of parkings for one reason that follow one another the first counts

@@ -27,7 +27,7 @@ type arrivalKey struct {
 
 // arrived counts an event that came for the first time.
 func (b *intake) arrived(ev *schemas.Event) {
-	if ev == nil || ev.IngestedAt.IsZero() {
+	if ev == nil || ev.IngestedAt.IsZero() || ev.Type.Corrects() { // people have no rhythm
 		return
 	}
 	k := arrivalKey{sqlText(string(ev.System)), sqlText(ev.Source), ev.IngestedAt.UTC().Truncate(time.Hour)}

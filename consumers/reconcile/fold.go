@@ -99,6 +99,7 @@ type outcome struct {
 type made struct {
 	operation, reference, key string
 	withheld                  []string
+	why                       []schemas.Reason // one for each of withheld
 	attempts                  []schemas.Attempt
 }
 
@@ -119,7 +120,7 @@ func newFold(topo *topology.Topology, acts acting, topic, key string) *Fold {
 // Event adds an event that stands at a position; false when it is a copy of one that is known. Of copies the first counts.
 func (f *Fold) Event(ev *schemas.Event, at Position) (first bool) {
 	return f.add(&fact{at: at, said: wordsOf(ev), refs: refsOf(ev), paid: money.Of(ev), Event: Event{ID: ev.ID, Type: ev.Type, System: ev.System, Source: ev.Source, Time: ev.Time, IngestedAt: ev.IngestedAt,
-		SourceVersion: ev.SourceVersion, BusinessID: ev.BusinessID, Copies: 1, Partition: at.Partition, Offset: at.Offset}})
+		SourceVersion: ev.SourceVersion, BusinessID: ev.BusinessID, Copies: 1, Correction: correctionOf(ev), Partition: at.Partition, Offset: at.Offset}})
 }
 
 // Undecodable adds a record whose bytes cannot be read: what its headers say, and why. taken is when the broker took it.
@@ -155,7 +156,7 @@ func (f *Fold) Outcome(o *schemas.Outcome, at Position) {
 	}
 	n := &outcome{at: at, kind: intern(o.Kind), reason: intern(o.Reason), detail: intern(schemas.MaskText(o.Detail)), instance: intern(o.Instance), time: o.At, until: o.Until}
 	if o.Operation+o.Reference+o.IdempotencyKey != "" || len(o.WithheldFields)+len(o.Attempts) > 0 {
-		n.made = &made{intern(o.Operation), o.Reference, o.IdempotencyKey, o.WithheldFields, maskAttempts(o.Attempts)}
+		n.made = &made{intern(o.Operation), o.Reference, o.IdempotencyKey, o.WithheldFields, internAll(o.WithheldReasons), maskAttempts(o.Attempts)}
 	}
 	if f.erased {
 		n.hide()
@@ -176,6 +177,14 @@ func maskAttempts(list []schemas.Attempt) []schemas.Attempt {
 
 // intern shares texts that come again and again.
 func intern[T ~string](s T) T { return T(unique.Make(string(s)).Value()) }
+
+func internAll[T ~string](list []T) []T {
+	out := slices.Clone(list)
+	for i := range out {
+		out[i] = intern(out[i])
+	}
+	return out
+}
 
 // Parked adds a live record of a parked topic. It tells what the event waits for, and that it waits where retention took
 // the outcome that said so.

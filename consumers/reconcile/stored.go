@@ -43,6 +43,19 @@ type (
 		Said                      []storedWord
 		Refs                      []storedRef
 		Paid                      []storedMovement
+		Correction                *storedCorrection
+	}
+	storedCorrection struct {
+		_                 struct{} `cbor:",toarray"`
+		Field, Object, Of string
+		Held              []string
+		Basis             []storedBasis
+		Who, Why          string
+	}
+	storedBasis struct {
+		_               struct{} `cbor:",toarray"`
+		System, Version string
+		Time            int64
 	}
 	storedWord struct {
 		_                    struct{} `cbor:",toarray"`
@@ -77,7 +90,7 @@ type (
 	storedMade struct {
 		_                         struct{} `cbor:",toarray"`
 		Operation, Reference, Key string
-		Withheld                  []string
+		Withheld, Why             []string
 		Attempts                  []storedAttempt
 	}
 	storedAttempt struct {
@@ -161,6 +174,7 @@ func (f *Fold) unpack(b []byte) error {
 func storeFact(f *fact) storedFact {
 	s := storedFact{ID: string(f.ID), Type: string(f.Type), System: string(f.System), Source: f.Source, Time: micros(f.Time), IngestedAt: micros(f.IngestedAt), SourceVersion: f.SourceVersion,
 		BusinessID: f.BusinessID, Copies: f.Copies, Undecodable: f.Undecodable, Partition: f.at.Partition, Offset: f.at.Offset}
+	s.Correction = storeCorrection(f.Correction)
 	for _, w := range f.said {
 		sw := storedWord{Field: string(w.field), Object: w.object, Shown: w.value.text()}
 		if w.value.hash != ([16]byte{}) {
@@ -180,7 +194,7 @@ func storeFact(f *fact) storedFact {
 
 func (s *storedFact) fact() (*fact, error) {
 	f := &fact{at: Position{s.Partition, s.Offset}, Event: Event{ID: schemas.EventID(s.ID), Type: schemas.EventType(s.Type), System: schemas.System(s.System), Source: s.Source, Time: fromMicros(s.Time),
-		IngestedAt: fromMicros(s.IngestedAt), SourceVersion: s.SourceVersion, BusinessID: s.BusinessID, Copies: s.Copies, Undecodable: s.Undecodable, Partition: s.Partition, Offset: s.Offset}}
+		IngestedAt: fromMicros(s.IngestedAt), SourceVersion: s.SourceVersion, BusinessID: s.BusinessID, Copies: s.Copies, Undecodable: s.Undecodable, Correction: s.Correction.correction(), Partition: s.Partition, Offset: s.Offset}}
 	for _, sw := range s.Said {
 		w := word{field: schemas.Field(sw.Field), object: sw.Object, value: value{shown: unique.Make(sw.Shown)}}
 		copy(w.value.hash[:], sw.Hash)
@@ -206,7 +220,7 @@ func storeOutcome(o *outcome) storedOutcome {
 		s.Until = micros(*o.until)
 	}
 	if m := o.made; m != nil {
-		s.Made = &storedMade{Operation: m.operation, Reference: m.reference, Key: m.key, Withheld: m.withheld}
+		s.Made = &storedMade{Operation: m.operation, Reference: m.reference, Key: m.key, Withheld: m.withheld, Why: texts(m.why)}
 		for _, a := range m.attempts {
 			s.Made.Attempts = append(s.Made.Attempts, storedAttempt{At: micros(a.At), TookMS: a.TookMS, Status: a.Status, Class: a.Class, Detail: a.Detail})
 		}
@@ -221,7 +235,7 @@ func (s *storedOutcome) outcome() *outcome {
 		o.until = &until
 	}
 	if m := s.Made; m != nil {
-		o.made = &made{operation: m.Operation, reference: m.Reference, key: m.Key, withheld: m.Withheld}
+		o.made = &made{operation: m.Operation, reference: m.Reference, key: m.Key, withheld: m.Withheld, why: words[schemas.Reason](m.Why)}
 		for _, a := range m.Attempts {
 			o.made.attempts = append(o.made.attempts, schemas.Attempt{At: fromMicros(a.At), TookMS: a.TookMS, Status: a.Status, Class: a.Class, Detail: a.Detail})
 		}

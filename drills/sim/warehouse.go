@@ -41,6 +41,7 @@ func newWarehouse(w *World, s *System) {
 	s.route("POST /v1/fulfillments", wh.fulfill)
 	s.route("GET /v1/fulfillments", wh.list)
 	s.route("POST /v1/cancellations", wh.cancel)
+	s.route("POST /v1/corrections", wh.correct)
 }
 
 func (wh *warehouse) fulfill(r *http.Request, body []byte) answer {
@@ -137,5 +138,32 @@ func (wh *warehouse) cancel(r *http.Request, body []byte) answer {
 		}
 		wh.effect(in.Reference, "cancel")
 		return answer{http.StatusCreated, map[string]any{"reference": in.Reference, "status": "cancelled"}}
+	})
+}
+
+// correct changes where a parcel goes that has not left.
+func (wh *warehouse) correct(r *http.Request, body []byte) answer {
+	return wh.once(r, body, func() answer {
+		var in struct {
+			Reference string         `json:"reference"`
+			ShipTo    map[string]any `json:"ship_to"`
+		}
+		if ans, ok := decode(body, &in); !ok {
+			return ans
+		}
+		found := wh.orders[in.Reference]
+		if len(found) == 0 {
+			return problem(http.StatusNotFound, "no fulfillment with the reference %q", in.Reference)
+		}
+		if len(in.ShipTo) == 0 {
+			return problem(http.StatusUnprocessableEntity, "ship_to is required")
+		}
+		for _, f := range found {
+			if f.Status == "shipped" {
+				return problem(http.StatusConflict, "%s has left the house", f.ID)
+			}
+		}
+		wh.effect(in.Reference, "correct")
+		return answer{http.StatusOK, map[string]any{"reference": in.Reference, "status": found[0].Status}}
 	})
 }

@@ -57,7 +57,7 @@ func (s *scope) twice(in *topology.Integration, b *Budget) []string {
 func (s *scope) owns(in *topology.Integration) []string {
 	var out, unowned []string
 	by := map[string][]string{}
-	for _, f := range s.toldAll(in) {
+	for _, f := range s.sentAll(in) {
 		if o, ok := s.t.Ownership[f]; ok {
 			by[o.Owner.String()] = append(by[o.Owner.String()], string(f))
 		} else {

@@ -21,21 +21,12 @@ var ownerRules = []Rule{
 		Mend: "take the member out of the body, or give the field to the system that says it",
 		in: func(s *scope, in *topology.Integration) {
 			for i := range in.Deliver {
-				for _, f := range s.told(i) {
+				if len(in.Deliver[i].Fields) > 0 {
+					continue // what a person decides is told to whoever is wrong
+				}
+				for _, f := range s.sent(&in.Deliver[i]) {
 					if o, ok := s.t.Ownership[f]; ok && len(o.Owner) == 1 && o.Owner.Has(in.System) && len(o.Transfers) == 0 {
 						s.found(route(i, "body"), "%s is sent %s, which is its own", in.Name, f)
-					}
-				}
-			}
-		}},
-	{ID: "body-unowned-field", Question: Owner, Severity: Error, Title: "A field is sent that nobody owns",
-		Why:  "What nobody owns is never propagated: the member is always empty, and the downstream's people wait for it.",
-		Mend: "give the field an owner in ownership.yaml, or take the member out",
-		in: func(s *scope, in *topology.Integration) {
-			for i := range in.Deliver {
-				for _, f := range s.told(i) {
-					if _, ok := s.t.Ownership[f]; !ok {
-						s.found(route(i, "body"), "%s is to be sent %s, which nobody owns", in.Name, f)
 					}
 				}
 			}
@@ -144,7 +135,7 @@ var ownerFieldRules = []Rule{
 		all: fields(func(s *scope, f schemas.Field, o topology.Owner) {
 			for i := range s.t.Integrations {
 				in := &s.t.Integrations[i]
-				if slices.Contains(o.Copies, in.System) && in.CompleteWithin > 0 && o.AgreeWithin > in.CompleteWithin && slices.Contains(s.toldAll(in), f) {
+				if slices.Contains(o.Copies, in.System) && in.CompleteWithin > 0 && o.AgreeWithin > in.CompleteWithin && slices.Contains(s.sentAll(in), f) {
 					s.field(f, "agree_within", "%s may differ for %s, and an order is late in %s after %s", f, long(o.AgreeWithin), in.Name, long(in.CompleteWithin))
 				}
 			}

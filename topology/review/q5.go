@@ -3,7 +3,6 @@ package review
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
@@ -136,8 +135,7 @@ var successRules = []Rule{
 // known tells whether a source has to send a type: it is one of the model's, as the loader sees to, and not what people decide
 // here, which comes by their commands: a correction, an erasure.
 func (s *scope) known(et schemas.EventType) bool {
-	byPeople := et == schemas.CustomerRedacted || strings.HasSuffix(string(et), ".corrected")
-	return !byPeople && (et == topology.RefundFull || slices.Contains(schemas.EventTypes, et))
+	return et != schemas.CustomerRedacted && !et.Corrects() && (et == topology.RefundFull || slices.Contains(schemas.EventTypes, et))
 }
 
 // recorder tells whether every event is a record of its own there, or a row of a file.

@@ -25,7 +25,7 @@ func Folder(fsys fs.FS, lookup func(string) (string, bool), now time.Time) Repor
 }
 
 func examine(t *topology.Topology, faults []*topology.Fault, now time.Time) Report {
-	s := &scope{t: t, now: now, bodies: map[string][]schemas.Field{}, report: Report{At: now.UTC(), Environment: t.Environment, Integrations: []Subject{}, Sources: []Subject{}, Findings: []Finding{}}}
+	s := &scope{t: t, now: now, bodies: map[*topology.Route][]schemas.Field{}, report: Report{At: now.UTC(), Environment: t.Environment, Integrations: []Subject{}, Sources: []Subject{}, Findings: []Finding{}}}
 	s.faults(faults)
 	for i := range rules {
 		if s.rule = &rules[i]; !s.silent[s.rule.Question] {
@@ -62,9 +62,9 @@ type scope struct {
 	t      *topology.Topology
 	now    time.Time
 	report Report
-	bodies map[string][]schemas.Field // what routes send, by file and route
-	blind  map[string]bool            // files that could not be read
-	silent map[Question]bool          // questions that cannot be asked for that
+	bodies map[*topology.Route][]schemas.Field
+	blind  map[string]bool   // files that could not be read
+	silent map[Question]bool // questions that cannot be asked for that
 	rule   *Rule
 	on     string // of the subject
 	file   string
