@@ -2,6 +2,7 @@ package review
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
@@ -30,7 +31,10 @@ func (s *scope) sentAll(in *topology.Integration) []schemas.Field {
 	return out
 }
 
-// money is the amounts that a route sends.
-func (s *scope) money(r *topology.Route) []schemas.Field {
-	return slices.DeleteFunc(slices.Clone(s.sent(r)), func(f schemas.Field) bool { return !f.IsMoney() })
+// money is the amounts that a route sends itself: a refund's reason goes with its amount, and is none.
+func (s *scope) money(in *topology.Integration, i int) []schemas.Field {
+	texts := s.t.TextsUnder(topology.File(in.Mark), route(i, "body"))
+	return slices.DeleteFunc(slices.Clone(s.sent(&in.Deliver[i])), func(f schemas.Field) bool {
+		return !f.IsMoney() || !slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, string(f)) })
+	})
 }

@@ -147,7 +147,7 @@ var twiceRules = []Rule{
 				return
 			}
 			for i, r := range in.Deliver {
-				if money := s.money(&in.Deliver[i]); len(money) > 0 {
+				if money := s.money(in, i); len(money) > 0 {
 					s.found("idempotency", "%s sends %s on %s, knows no key and cannot be asked", in.Name, money[0], r.On[0])
 				}
 			}

@@ -61,7 +61,7 @@ var outageCallRules = []Rule{
 				if r.OnRejected != "final" {
 					continue
 				}
-				if r.Undoes != "" || len(s.money(&in.Deliver[i])) > 0 || slices.Contains(r.On, schemas.RefundSucceeded) || slices.Contains(r.On, schemas.OrderCancelled) {
+				if r.Undoes != "" || len(s.money(in, i)) > 0 || slices.Contains(r.On, schemas.RefundSucceeded) || slices.Contains(r.On, schemas.OrderCancelled) {
 					s.found(route(i, "on_rejected"), "a \"no\" of %s to %s ends the event", in.Name, r.On[0])
 				}
 			}
