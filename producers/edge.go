@@ -218,7 +218,7 @@ func (in *inlet) within() time.Duration {
 	if d := in.source.AnswerWithin.D(); d > 0 {
 		return d - d/10
 	}
-	return in.platform.within
+	return in.source.Platform.Facts().AnswerWithin
 }
 
 // The refusals of receive.

@@ -67,6 +67,9 @@ func (l *loader) source(t *Topology, s *Source) {
 	if s.System == "" {
 		l.at(file, "system", "system is missing: name whose opinion these events are (shop, erp, warehouse, ...)")
 	}
+	if s.Platform != Files {
+		l.eventTypes(file, "emits", s.Emits)
+	}
 	l.noTeam(file, s.System)
 	if s.Wait != nil {
 		l.wait(t, file, s)
