@@ -40,6 +40,9 @@ func (c *cli) run() *cobra.Command {
 			if cfg.Topology, err = loaderOf(cfg.Only)(c.files(), os.LookupEnv); err != nil {
 				return err
 			}
+			if err := admit(cfg.Topology, cfg.Only); err != nil {
+				return err
+			}
 			cfg.Topology.Scale(scale)
 			cfg.Logger, cfg.Brokers, cfg.Registry, cfg.View, cfg.WellKnownPorts = log, c.brokerList(), c.registry, c.view, true
 			cfg.Ready = func(i app.Info) {

@@ -119,7 +119,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	defer remove()
 	reg := prometheus.NewRegistry()
-	edge, err := producers.New(producers.Config{Topology: c.Topology, Publisher: producers.NewPublisher(client, serde, c.Topology), SpoolDir: dir, Registerer: reg, Logger: c.Logger})
+	edge, err := producers.New(producers.Config{Topology: c.Topology, Options: cluster, Publisher: producers.NewPublisher(client, serde, c.Topology), SpoolDir: dir, Registerer: reg, Logger: c.Logger})
 	if err != nil {
 		return err
 	}

@@ -24,9 +24,7 @@ type pace struct {
 }
 
 const (
-	// minRetries is how many repetitions a second are always allowed: an integration with little traffic must still get
-	// over a bad minute. Source: the default of Finagle's RetryBudget.
-	minRetries = 10
+	minRetries = topology.RetryFloor
 	// maxRetries is how many unused ones are kept, in seconds of minRetries: a budget that was saved all night must not be
 	// spent on one morning's outage.
 	maxRetries = 10 * minRetries
