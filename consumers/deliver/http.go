@@ -120,15 +120,8 @@ func (k *httpKind) call(route *topology.Route) (*httpCall, error) {
 
 // do addresses a message, makes the call and classes what came of it.
 func (k *httpKind) do(ctx context.Context, r Request, call *httpCall, m message, address *topology.Template, scope *topology.Scope) Result {
-	text, err := address.Eval(scope)
-	if err == nil {
-		m.url, err = url.Parse(text)
-	}
+	m, err := k.addressed(r, call, m, address, scope)
 	if err != nil {
-		return Result{Class: Unmappable, Detail: "url: " + err.Error()}
-	}
-	m.by, m.fixed = r.SendBy, call.fields
-	if m.fields, err = k.fields(r, call, m.url); err != nil {
 		return Result{Class: Unmappable, Detail: err.Error()}
 	}
 	got, sent, err := k.carrier(m.url).carry(ctx, m)
@@ -142,6 +135,20 @@ func (k *httpKind) do(ctx context.Context, r Request, call *httpCall, m message,
 	}
 	res.Detail, res.RetryAfter = excerpt(schemas.MaskFor(cmp.Or(r.Whole, r.Event), k.mask.Replace(string(got.body)))), retryAfter(got.header, time.Now())
 	return res
+}
+
+// addressed gives a message its URL and the lines of its head.
+func (k *httpKind) addressed(r Request, call *httpCall, m message, address *topology.Template, scope *topology.Scope) (message, error) {
+	text, err := address.Eval(scope)
+	if err == nil {
+		m.url, err = url.Parse(text)
+	}
+	if err != nil {
+		return m, fmt.Errorf("url: %w", err)
+	}
+	m.by, m.fixed = r.SendBy, call.fields
+	m.fields, err = k.fields(r, call, m.url)
+	return m, err
 }
 
 // fields are those of one request.
