@@ -288,14 +288,14 @@ func (l *loader) at(file, key, format string, args ...any) {
 	l.fault(file, max(1, l.lines[file+"#"+key]), format, args...)
 }
 
-// list names the YAML files of a folder, sorted.
+// list names the YAML files of a folder but for tests, sorted.
 func (l *loader) list(dir string) []string {
 	names, err := fs.Glob(l.fsys, path.Join(dir, "*.yaml"))
 	if err != nil {
 		l.fault(dir, 0, "%v", err)
 	}
 	sort.Strings(names)
-	return names
+	return slices.DeleteFunc(names, isTest)
 }
 
 // fault records one.

@@ -163,8 +163,14 @@ func lookedAtRoute(in *topology.Integration, f Facts, r Rule) string {
 		}
 		return fmt.Sprintf("version %s; %s", orNone([]string{ev.SourceVersion}), state(entry, route.Operation))
 	case RuleSuperseded:
+		if len(route.SupersededBy) == 0 {
+			return "nothing makes it pointless"
+		}
 		return fmt.Sprintf("pointless after %s; seen: %s; behind it: %s", list(route.SupersededBy), list(entry.Seen), list(f.Behind))
 	case RuleNeeds:
+		if len(route.Needs) == 0 {
+			return "it waits for nothing"
+		}
 		return fmt.Sprintf("waits for %s; seen: %s", list(route.Needs), list(entry.Seen))
 	case RuleBehind:
 		return fmt.Sprintf("order: %s; %d of the order are parked", in.Order, len(f.Parked))
