@@ -251,3 +251,12 @@ func BehindEach(topo *topology.Topology, events []*schemas.Event) [][]schemas.Ev
 	}
 	return out
 }
+
+// Waiting is what the rules ask of parked records.
+func Waiting(parked []*schemas.ParkedRecord) []rules.Waiting {
+	var out []rules.Waiting
+	for _, p := range parked {
+		out = append(out, rules.Waiting{ID: p.EventID, BusinessID: p.Headers["ce_businessid"], Reason: p.Reason})
+	}
+	return out
+}
