@@ -22,7 +22,7 @@ func (c *cli) plan() *cobra.Command {
 		Long:    "Compares the topology files with the cluster and registry. Exit 0: nothing to do; 1: something is refused; 2: there are changes.",
 		Example: "  seam plan --bootstrap-server kafka:9092 --registry http://registry:8080/apis/ccompat/v7\n  seam plan --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			plan, _, err := c.read(cmd)
+			plan, _, err := c.read(cmd, false)
 			if err != nil {
 				return err
 			}
@@ -46,10 +46,10 @@ func (c *cli) plan() *cobra.Command {
 func (c *cli) apply() *cobra.Command {
 	return &cobra.Command{
 		Use: "apply", Args: cobra.NoArgs,
-		Short:   "Create the topics and schemas that the cluster lacks",
+		Short:   "Create the topics and schemas that the cluster lacks, once the review has nothing to refuse",
 		Example: "  seam apply --bootstrap-server kafka:9092 --registry http://registry:8080/apis/ccompat/v7",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			plan, do, err := c.read(cmd)
+			plan, do, err := c.read(cmd, true)
 			if err != nil {
 				return err
 			}
@@ -61,12 +61,17 @@ func (c *cli) apply() *cobra.Command {
 	}
 }
 
-// read plans, and gives the way to apply what was planned.
-func (c *cli) read(cmd *cobra.Command) ([]topology.Change, func() error, error) {
+// read plans, and gives the way to apply what was planned. With reviewed it plans nothing that the review refuses.
+func (c *cli) read(cmd *cobra.Command, reviewed bool) ([]topology.Change, func() error, error) {
 	ctx := cmd.Context()
 	topo, err := topology.LoadForReading(c.files(), os.LookupEnv)
 	if err != nil {
 		return nil, nil, err
+	}
+	if reviewed {
+		if err := admit(topo, nil); err != nil {
+			return nil, nil, err
+		}
 	}
 	options, registry, err := c.connect()
 	if err != nil {

@@ -39,7 +39,10 @@ type Topology struct {
 	Ownership    map[schemas.Field]Owner
 	Operations   []Operation // sorted by name
 	Money        Money
+	Waivers      []Waiver
 	TimeScale    float64 // every duration of the files was multiplied by this; 1 outside demos and drills
+
+	written map[string]place // see Written
 }
 
 // Topic is one Kafka topic with Kafka's own setting names.
@@ -56,7 +59,10 @@ type Team struct {
 	Name  string `yaml:"-"`
 	Pager string `yaml:"pager"`
 	Chat  string `yaml:"chat"`
+	// Hours are when it answers: "24x7", or "mon-fri 08:00-18:00".
 	Hours string `yaml:"hours"`
+	// AfterHours is the team that is paged outside of Hours.
+	AfterHours string `yaml:"after_hours"`
 }
 
 // Platform is the way a source speaks; each has one file in package producers.
@@ -83,10 +89,24 @@ type Source struct {
 	Secrets []Secret `yaml:"secrets"`
 	// MaxBody is the largest body or file taken, in bytes; 413 beyond. Default 1 MiB (files: 64 MiB).
 	MaxBody Bytes `yaml:"max_body"`
-	// AnswerWithin is how long the source waits for our answer; 503 goes out before. Default by platform.
+	// AnswerWithin is how long a delivery may take here; 503 goes out a tenth before. Default by platform, and four
+	// fifths of Patience at most.
 	AnswerWithin Duration `yaml:"answer_within"`
+	// Patience is how long the source waits for an answer before it takes the delivery for failed. Default by platform; of
+	// standardwebhooks it must be said.
+	Patience Duration `yaml:"patience"`
+	// RetriesFor is how long the source repeats a delivery that was not taken; 0s never. Default by platform; of
+	// standardwebhooks it must be said.
+	RetriesFor Duration `yaml:"retries_for"`
+	// Emits lists the types that its events have. Default by platform, and by files; a standardwebhooks source that does not
+	// say may send any.
+	Emits []schemas.EventType `yaml:"emits"`
+	// Volume is how many events it sends; for reviews.
+	Volume Volume `yaml:"volume"`
 	// Tolerance is the greatest distance of a signed timestamp from our clock. Default 5m where the scheme has one.
 	Tolerance Duration `yaml:"tolerance"`
+	// Wait lets callers that send Prefer: wait=5 (RFC 7240) wait for outcomes. Default nil: they are answered as all others.
+	Wait *Wait `yaml:"wait"`
 	// Spool true keeps deliveries on local disk while Kafka is away: for sources that never retry.
 	Spool bool `yaml:"spool"`
 	// Every is how often a folder is looked at or an API asked. Default 1m.
@@ -106,9 +126,27 @@ type Source struct {
 	Dir string `yaml:"dir"`
 	// Files says how the files of Dir are read; the first that matches a file's name is used.
 	Files []FileFormat `yaml:"files"`
+	// Checks limits what its events may say, by member ("enrichment.category"); one that violates a check goes to quarantine.
+	// Of sources that send webhooks. Default none.
+	Checks map[string]Check `yaml:"checks"`
 	// Mark (file:line) is where the source was read, for errors.
 	Mark string `yaml:"-"`
 }
+
+// Wait says whose outcomes a caller may wait for, once its event is durable. It holds nothing up but the caller.
+type Wait struct {
+	For    []string `yaml:"for"`     // integrations, by name
+	AtMost Duration `yaml:"at_most"` // longest wait, whatever the caller prefers. Default 5s
+	// Otherwise is the answer when the time is up: accepted (default) is 202 with a Location to ask at, unavailable 503 with
+	// Retry-After. The event is taken either way, and a repetition is the same event.
+	Otherwise string `yaml:"otherwise"`
+}
+
+// The values of Wait.Otherwise.
+const (
+	Accepted    = "accepted"
+	Unavailable = "unavailable"
+)
 
 // FileFormat says how the rows of a kind of file become events. One row is one event.
 type FileFormat struct {
@@ -216,7 +254,9 @@ type Route struct {
 	// Required names the top members of Body without which there is no request: the event is parked then.
 	Required []string `yaml:"required"`
 	Answers  Answers  `yaml:"answers"`
-	Mark     string   `yaml:"-"`
+	// ReadBack asks, some time after a call succeeded, for the record it made. Default nil: nobody asks.
+	ReadBack *ReadBack `yaml:"read_back"`
+	Mark     string    `yaml:"-"`
 }
 
 // Takes tells whether the route acts on corrections of a field.
@@ -293,6 +333,10 @@ type Integration struct {
 	Order string `yaml:"order"`
 	// DedupWindow is how long finished events are remembered. Default 840h (35 days).
 	DedupWindow Duration `yaml:"dedup_window"`
+	// Volume is how many calls are to be expected; what an hour's outage leaves behind is computed from it.
+	Volume Volume `yaml:"volume"`
+	// Objective is the share of orders that complete within CompleteWithin, over 30 days. Default 99.5%.
+	Objective Percent `yaml:"objective"`
 	// Facts says which facts of an order it may be told, and when none. Default nil: nobody asks on its behalf.
 	Facts *Facts `yaml:"facts"`
 	Mark  string `yaml:"-"`

@@ -67,7 +67,14 @@ func (l *loader) source(t *Topology, s *Source) {
 	if s.System == "" {
 		l.at(file, "system", "system is missing: name whose opinion these events are (shop, erp, warehouse, ...)")
 	}
+	l.checks(file, s)
+	if s.Platform != Files {
+		l.eventTypes(file, "emits", s.Emits)
+	}
 	l.noTeam(file, s.System)
+	if s.Wait != nil {
+		l.wait(t, file, s)
+	}
 	switch s.Platform {
 	case Shopify, WooCommerce, Stripe, Adyen, StandardWebhooks:
 	case Files:
@@ -93,6 +100,27 @@ func (l *loader) source(t *Topology, s *Source) {
 		}
 	default:
 		l.at(file, "platform", "unknown platform %q: shopify, woocommerce, stripe, adyen, standardwebhooks, files or poll", s.Platform)
+	}
+}
+
+// wait holds what callers may wait for to what there is, and to the source's patience.
+func (l *loader) wait(t *Topology, file string, s *Source) {
+	if s.Platform == Files || s.Platform == Poll {
+		l.at(file, "wait", "nobody waits at a source of platform %s: take wait out", s.Platform)
+	}
+	if len(s.Wait.For) == 0 {
+		l.at(file, "wait", "wait.for is missing: name the integrations whose outcomes are waited for")
+	}
+	for _, name := range s.Wait.For {
+		if t.Integration(name) == nil {
+			l.at(file, "wait", "wait.for: integration %q does not exist: name files of integrations/", name)
+		}
+	}
+	if w := s.AnswerWithin.D(); s.Wait.AtMost.D() < 0 || w > 0 && s.Wait.AtMost.D() > w {
+		l.at(file, "wait", "wait.at_most %s is longer than the source waits for any answer (answer_within %s): lower it, or raise that", s.Wait.AtMost.D(), w)
+	}
+	if s.Wait.Otherwise != Accepted && s.Wait.Otherwise != Unavailable {
+		l.at(file, "wait", "wait.otherwise %q is neither %s nor %s", s.Wait.Otherwise, Accepted, Unavailable)
 	}
 }
 
@@ -209,6 +237,8 @@ func (l *loader) route(t *Topology, file string, in *Integration, i int) {
 			l.at(file, at+".http.auth", "bearer holds a control character, perhaps a line's end")
 		}
 	}
+	l.routeFacts(file, at, in, r)
+	l.readBack(file, at, r)
 	for _, problem := range slices.Sorted(maps.Keys(r.Answers.Problems)) {
 		if class := r.Answers.Problems[problem]; !slices.Contains([]string{"delivered", "already_done", "rejected", "retry", "unknown"}, class) {
 			l.at(file, at+".answers.problems."+problem, "problem %s means %q: write delivered, already_done, rejected, retry or unknown", problem, class)

@@ -61,6 +61,8 @@ type Given struct {
 	Parked schemas.Reason `yaml:"parked"`
 	// Behind are types that wait behind the event.
 	Behind []schemas.EventType `yaml:"behind"`
+	// Facts are what the integration may be told, for bodies that name facts: their members are those of docs/facts.md.
+	Facts yaml.Node `yaml:"facts"`
 	// Attempted: a call was made whose effect is not known. Released: a person asked for the event now.
 	Attempted bool `yaml:"attempted"`
 	Released  bool `yaml:"released"`
@@ -208,7 +210,11 @@ func (f *File) try(topo *topology.Topology, c *Case) (*Trial, error) {
 	if now = c.Now; now.IsZero() {
 		now = ev.Time
 	}
-	t := lane.Try(Input{Event: ev, Behind: c.Given.Behind, Attempted: c.Given.Attempted, Released: c.Given.Released})[0]
+	facts, err := c.Given.facts()
+	if err != nil {
+		return nil, err
+	}
+	t := lane.Try(Input{Event: ev, Facts: facts, Behind: c.Given.Behind, Attempted: c.Given.Attempted, Released: c.Given.Released})[0]
 	return &t, nil
 }
 
@@ -227,6 +233,26 @@ func (f *File) event(n *yaml.Node, name string) (*schemas.Event, error) {
 		return nil, fmt.Errorf("line %d: event: %w", n.Line, err)
 	}
 	return ev, nil
+}
+
+// facts are the facts that are given; nil for none.
+func (g *Given) facts() (*topology.FactSet, error) {
+	if g.Facts.IsZero() {
+		return nil, nil
+	}
+	v, err := toJSON(&g.Facts)
+	if err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(map[string]any{"id": "given", "usable": true, "facts": v})
+	if err != nil {
+		return nil, err
+	}
+	set, err := topology.ParseFactSet(b)
+	if err != nil {
+		return nil, fmt.Errorf("line %d: given.facts: %w", g.Facts.Line, err)
+	}
+	return set, nil
 }
 
 // entry is the ledger's entry that a Given tells.

@@ -30,6 +30,7 @@ type Trial struct {
 	Withheld  map[string]schemas.Reason `json:"withheld,omitempty"` // fields that would not be sent, and why
 	Values    map[string]string         `json:"values,omitempty"`   // what the event says of comparable fields
 	Request   *Request                  `json:"request,omitempty"`  // with "call"
+	Note      string                    `json:"note,omitempty"`     // what the request cannot show
 }
 
 // Call is the Decision of an event for which a request would be made.
@@ -75,7 +76,12 @@ type Input struct {
 	// Attempted and Released are of rules.Facts.
 	Attempted, Released bool
 	TraceParent         string
+	// Facts are told to an integration whose body names facts; nil: something stands in their place.
+	Facts *topology.FactSet
 }
+
+// factsLater stands for facts: they are asked for when a call is made, under the integration's policy.
+var factsLater = &topology.FactSet{ID: "asked for when the call is made", Usable: true}
 
 // New makes a lane. An integration that the topology does not have is an error that names those it has.
 func New(cfg Config) (*Lane, error) {
@@ -187,6 +193,9 @@ func (l *Lane) judge(in Input, entry *schemas.LedgerEntry, waiting []rules.Waiti
 			break
 		}
 		t.Decision, t.Request = Call, shown
+		if in.Facts == nil && d.Route.TellsFacts() {
+			t.Note = "its facts are asked for when the call is made, and it waits while they may not be used (docs/facts.md)"
+		}
 		l.delivered(ev, d)
 	}
 	return t

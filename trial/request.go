@@ -2,6 +2,7 @@ package trial
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -28,7 +29,7 @@ const hiddenValue = "***"
 
 // show is the request of a decision to call; its error is why the event does not fill it.
 func (l *Lane) show(in Input, d rules.Decision) (*Request, error) {
-	req := deliver.Request{Event: d.Event, Whole: in.Event, Route: d.Route, Key: d.Key, Attempt: 1, Topic: in.Event.Type.Topic(), Partition: in.Partition, TraceParent: in.TraceParent}
+	req := deliver.Request{Event: d.Event, Whole: in.Event, Route: d.Route, Facts: cmp.Or(in.Facts, factsLater), Key: d.Key, Attempt: 1, Topic: in.Event.Type.Topic(), Partition: in.Partition, TraceParent: in.TraceParent}
 	open, err := l.shown(req)
 	if err != nil || l.cfg.Personal {
 		return open, err

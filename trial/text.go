@@ -50,6 +50,9 @@ func (t *Trial) write(w io.Writer, integration string) error {
 	if t.Request == nil {
 		return nil
 	}
+	if t.Note != "" {
+		fmt.Fprintln(w, "  "+t.Note)
+	}
 	fmt.Fprintln(w, "  windows, rate and breaker are not asked here: they only make a call wait")
 	return t.Request.write(w)
 }

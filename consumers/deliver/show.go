@@ -37,7 +37,7 @@ func (s Set) Show(r Request) (*Shown, error) {
 
 // show builds the message as Deliver does, and masks what authenticates it.
 func (k *httpKind) show(r Request) (*Shown, error) {
-	scope := topology.ScopeOf(r.Event, r.Key)
+	scope := topology.ScopeOf(r.Event, r.Key).WithFacts(r.Facts)
 	body, err := r.Route.Body.AppendJSON(nil, scope, r.Route.Required)
 	if err != nil {
 		return nil, err
@@ -46,15 +46,19 @@ func (k *httpKind) show(r Request) (*Shown, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := k.addressed(r, call, message{method: r.Route.HTTP.Method, body: body}, call.address, scope)
+	to, err := addressed(call.address, scope)
 	if err != nil {
 		return nil, err
 	}
-	out := &Shown{Method: m.method, URL: k.mask.Replace(m.url.Redacted()), Key: r.Key}
-	if m.method != http.MethodGet && m.method != http.MethodHead {
+	fields, err := k.fields(r, call, to)
+	if err != nil {
+		return nil, err
+	}
+	out := &Shown{Method: r.Route.HTTP.Method, URL: k.mask.Replace(to.Redacted()), Key: r.Key}
+	if out.Method != http.MethodGet && out.Method != http.MethodHead {
 		out.Body = body
 	}
-	for _, f := range slices.Concat(m.fixed, m.fields) {
+	for _, f := range slices.Concat(call.fields, fields) {
 		value := k.mask.Replace(f.value)
 		if auth := r.Route.HTTP.Auth; strings.EqualFold(f.name, "Authorization") || auth.Header != "" && strings.EqualFold(f.name, auth.Header) {
 			value = hidden(f.value)
@@ -92,7 +96,7 @@ func pathOf(r Request) string {
 
 // rowOf is a request's row with its header; its error is of an event that does not fill it.
 func rowOf(r Request) (header, row []string, err error) {
-	members, err := r.Route.Body.Eval(topology.ScopeOf(r.Event, r.Key), r.Route.Required)
+	members, err := r.Route.Body.Eval(topology.ScopeOf(r.Event, r.Key).WithFacts(r.Facts), r.Route.Required)
 	if err != nil {
 		return nil, nil, err
 	}
