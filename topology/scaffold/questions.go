@@ -34,6 +34,7 @@ const (
 	KeyCompleteWithin = "complete_within"
 	KeyStaleAfter     = "stale_after"
 	KeyVolume         = "volume"
+	KeyRate           = "rate"
 	KeyGiveUpAfter    = "give_up_after"
 	KeyOperation      = "operation"
 	KeyTeam           = "team"
@@ -54,6 +55,7 @@ func IntegrationQuestions(name string, teams []string) []Question {
 		{KeyStaleAfter, "question 3, how stale may it be", "how old may what it knows be before the business is harmed? 15m, 4h", ""},
 		{KeyGiveUpAfter, "question 4, it is down for an hour", "how long is a call repeated before it waits for a person?", "2h"},
 		{KeyVolume, "question 4, it is down for an hour", "how many events come, usually and at their peak? 30/m 3/s", ""},
+		{KeyRate, "question 4, it is down for an hour", "how many calls a second can it take, over all processes? 20/s", ""},
 		{KeyOperation, "question 5, what is success", "which business step does it complete? a word of yours: fulfill, book, reward", ""},
 		{KeyCompleteWithin, "question 5, what is success", "by when must an order have it? 30m, 4h", ""},
 		{KeyTeam, "question 6, who is paged", "which team answers for it? " + strings.Join(teams, ", "), ""},
