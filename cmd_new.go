@@ -60,6 +60,7 @@ func (c *cli) newIntegration() *cobra.Command {
 		scaffold.KeyIdempotency: "'key 24h', upsert, 'probe GET URL' or none", scaffold.KeyOperation: "the business step it completes",
 		scaffold.KeyCompleteWithin: "by when an order must have it: 1h", scaffold.KeyStaleAfter: "how old what it knows may be: 30m",
 		scaffold.KeyGiveUpAfter: "how long a call is repeated", scaffold.KeyVolume: "events that come, usually and at their peak: '30/m 3/s'",
+		scaffold.KeyOnce: "yes: one call for each order, whatever the event ids; or no", scaffold.KeyReadBack: "where what it made is read: 'GET URL, order.total=answer.total'",
 		scaffold.KeyRate: "calls a second that it can take: 20/s",
 		scaffold.KeyBody: "what it is told: 'order_id=order.id, total=order.total'",
 	}

@@ -65,7 +65,13 @@ func integration(name string, questions []Question, a map[string]string) string 
 	} else {
 		t.line("", "  - on: [%s]", strings.Join(words(a[KeyOn]), ", "))
 	}
-	t.line("", "    # once: true         # one call for each order, whatever the event ids")
+	switch strings.ToLower(a[KeyOnce]) {
+	case "yes", "true":
+		t.line("one call for each order, whatever the event ids", "    once: true")
+	case "no", "false":
+	default:
+		t.line("", "    # once: true         # %s", q[KeyOnce].text())
+	}
 	t.line("", "    # needs: [payment.captured]            # held until these were seen")
 	t.line("", "    # superseded_by: [order.cancelled]     # pointless once these were seen")
 	t.line("", "    http:")
@@ -76,7 +82,23 @@ func integration(name string, questions []Question, a map[string]string) string 
 		t.body(q[KeyBody], a[KeyBody])
 	}
 	t.line("", "    # answers: {already_done: [409], rejected: [400, 422], reference: id}   # what its statuses mean, and where its own id stands")
+	t.readBack(name, q[KeyReadBack], a[KeyReadBack])
 	return t.String()
+}
+
+// readBack writes "GET address, field=expression, ...".
+func (t *text) readBack(name string, q Question, answer string) {
+	if answer == "" {
+		t.line("", "    # read_back: {get: \"${%s_URL}/v1/orders/{event.subject}\", says: {order.total: answer.total}}   # %s", variable(name), q.Of+": a 200 is not yet success; docs/observations.md")
+		return
+	}
+	list := split(answer)
+	t.line("a 200 is not yet success: what it made is read there, and compared", "    read_back:")
+	t.line("", "      get: %s", quoted(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(list[0]), "GET "))))
+	if len(list) > 1 {
+		t.line("", "      says:")
+		t.pairs("        ", list[1:])
+	}
 }
 
 // idempotency writes the answer to question 1: "key [remembers]", "upsert", "probe GET url" or "none".
@@ -113,9 +135,14 @@ func (t *text) body(q Question, answer string) {
 		return
 	}
 	t.line("", "    body:")
-	for _, pair := range split(answer) {
+	t.pairs("      ", split(answer))
+}
+
+// pairs writes "name=expression" as members.
+func (t *text) pairs(indent string, list []string) {
+	for _, pair := range list {
 		member, expression, _ := strings.Cut(pair, "=")
-		t.line("", "      %s: %s", quoted(strings.TrimSpace(member)), quoted(strings.TrimSpace(expression)))
+		t.line("", "%s%s: %s", indent, quoted(strings.TrimSpace(member)), quoted(strings.TrimSpace(expression)))
 	}
 }
 

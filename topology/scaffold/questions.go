@@ -34,6 +34,8 @@ const (
 	KeyCompleteWithin = "complete_within"
 	KeyStaleAfter     = "stale_after"
 	KeyVolume         = "volume"
+	KeyOnce           = "once"
+	KeyReadBack       = "read_back"
 	KeyRate           = "rate"
 	KeyGiveUpAfter    = "give_up_after"
 	KeyOperation      = "operation"
@@ -51,12 +53,14 @@ func IntegrationQuestions(name string, teams []string) []Question {
 		{KeyMethod, "", "how is it called? POST, PUT, DELETE", "POST"},
 		{KeyURL, "", "where is it called? " + host + "/v1/orders; with PUT or DELETE {order.id} in it names the record", ""},
 		{KeyIdempotency, "question 1, a message arrives twice", "what happens if a call is made twice? key (it knows an Idempotency-Key), upsert (our id names the record), probe GET <url> (it can be asked), none (nobody can tell: a person decides)", ""},
+		{KeyOnce, "question 1, a message arrives twice", "is it one call for each order, whatever the event ids? yes, no", ""},
 		{KeyBody, "question 2, who owns a field", "what is it told? member=expression, ...: order_id=order.id, total=order.total; only what a field's owner says is ever sent", ""},
 		{KeyStaleAfter, "question 3, how stale may it be", "how old may what it knows be before the business is harmed? 15m, 4h", ""},
 		{KeyGiveUpAfter, "question 4, it is down for an hour", "how long is a call repeated before it waits for a person?", "2h"},
 		{KeyVolume, "question 4, it is down for an hour", "how many events come, usually and at their peak? 30/m 3/s", ""},
 		{KeyRate, "question 4, it is down for an hour", "how many calls a second can it take, over all processes? 20/s", ""},
 		{KeyOperation, "question 5, what is success", "which business step does it complete? a word of yours: fulfill, book, reward", ""},
+		{KeyReadBack, "question 5, what is success", "where can be read what it made, and what does that say? GET address, field=expression, ...: " + host + "/v1/orders/{event.subject}, order.total=answer.total", ""},
 		{KeyCompleteWithin, "question 5, what is success", "by when must an order have it? 30m, 4h", ""},
 		{KeyTeam, "question 6, who is paged", "which team answers for it? " + strings.Join(teams, ", "), ""},
 	}
