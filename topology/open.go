@@ -47,6 +47,19 @@ func (l *loader) openQuestions(file, key string, n *yaml.Node, comment string) {
 	}
 }
 
+// openBelow tells whether a value below a place is one that nobody has decided.
+func (l *loader) openBelow(at string) bool {
+	if len(l.opened) == 0 {
+		return false
+	}
+	for k, p := range l.written {
+		if p.text == Open && strings.HasPrefix(k, at+".") {
+			return true
+		}
+	}
+	return false
+}
+
 // OpenQuestions are the faults that say so of a value nobody has decided, and the rest.
 func OpenQuestions(faults []*Fault) (open, rest []*Fault) {
 	for _, f := range faults {

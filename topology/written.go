@@ -87,6 +87,9 @@ func (l *loader) index(name, at string, n *yaml.Node) {
 
 // at records a fault at a key, or at the file's first line where the key is missing.
 func (l *loader) at(file, key, format string, args ...any) {
+	if l.openBelow(file + "#" + key) {
+		return // it may follow from that
+	}
 	l.fault(file, max(1, l.written[file+"#"+key].line), format, args...)
 }
 
