@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -39,7 +40,7 @@ func sink(ts *testscript.TestScript, _ bool, args []string) {
 			if !ok {
 				w.WriteHeader(http.StatusNotFound)
 			}
-			io.WriteString(w, body)
+			fmt.Fprint(w, body)
 			return
 		}
 		body, err := io.ReadAll(r.Body)
@@ -55,8 +56,8 @@ func sink(ts *testscript.TestScript, _ bool, args []string) {
 			return
 		}
 		defer f.Close()
-		io.WriteString(f, r.Method+" "+r.URL.Path+" "+r.Header.Get("Idempotency-Key")+" "+string(body)+"\n")
-		io.WriteString(w, `{"id": "made-1"}`)
+		fmt.Fprintf(f, "%s %s %s %s\n", r.Method, r.URL.Path, r.Header.Get("Idempotency-Key"), body)
+		fmt.Fprint(w, `{"id": "made-1"}`)
 	}))
 	ts.Defer(server.Close)
 	ts.Setenv("SINK", server.URL)
@@ -97,7 +98,10 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Defer(func() {
 		_ = cmd.Process.Signal(os.Interrupt) // it may have ended
 		select {
-		case <-ended:
+		case err := <-ended:
+			if err != nil {
+				ts.Logf("seam run ended badly after an interrupt: %v", err)
+			}
 		case <-time.After(scriptPatience):
 			_ = cmd.Process.Kill()
 		}

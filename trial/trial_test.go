@@ -2,7 +2,6 @@ package trial
 
 import (
 	"bytes"
-	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -182,8 +181,7 @@ func TestLanePersonal(t *testing.T) {
 
 func newLane(t *testing.T, personal bool) *Lane {
 	t.Helper()
-	var fsys fs.FS = small(t, down, downTests)
-	topo, err := topology.Load(fsys, func(name string) (string, bool) {
+	topo, err := topology.Load(small(t, down, downTests), func(name string) (string, bool) {
 		v, ok := map[string]string{"DOWN_URL": "http://down.example", "DOWN_TOKEN": "token-secret"}[name]
 		return v, ok
 	})
