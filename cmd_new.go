@@ -108,6 +108,7 @@ func (c *cli) newFile(kind, short, example string, flags map[string]string, ques
 			}
 			w, err := make(dir, args[0], answers)
 			if err != nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "to say it again: seam new %s %s%s\n", kind, args[0], asFlags(list, answers))
 				return err
 			}
 			if asJSON {
@@ -122,6 +123,17 @@ func (c *cli) newFile(kind, short, example string, flags map[string]string, ques
 	}
 	f.BoolVar(&asJSON, "json", false, "one JSON object")
 	return cmd
+}
+
+// asFlags is answers as flags of a shell, in the order of the questions.
+func asFlags(list []scaffold.Question, answers map[string]string) string {
+	var b strings.Builder
+	for _, q := range list {
+		if a := answers[q.Key]; a != "" {
+			fmt.Fprintf(&b, " --%s '%s'", strings.ReplaceAll(q.Key, "_", "-"), strings.ReplaceAll(a, "'", `'\''`))
+		}
+	}
+	return b.String()
 }
 
 func sortedNames(m map[string]string) []string {
