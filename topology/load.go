@@ -42,6 +42,8 @@ type clusterFile struct {
 	Replicas          int16               `yaml:"replicas"`
 	MinInsyncReplicas int                 `yaml:"min_insync_replicas"`
 	Retention         map[string]Duration `yaml:"retention"`
+	// Configs are topic configs by topic name without the prefix, in Kafka's names and units, beside those that Seam sets.
+	Configs map[string]map[string]string `yaml:"configs"`
 }
 
 // Load reads topics.yaml, teams.yaml, ownership.yaml, sources/*.yaml, integrations/*.yaml and, where they are, operations.yaml
@@ -76,14 +78,17 @@ func load(l *loader) (*Topology, error) {
 		t.Integrations = append(t.Integrations, in)
 	}
 	l.operations(t)
+	l.access(t)
 	t.Environment, t.Prefix, t.Partitions = cluster.Environment, cluster.Prefix, cluster.Partitions
 	setDefaults(t)
 	l.validate(t, cluster, owners.Unowned)
 	l.validateOperations(t)
+	l.validateAccess(t)
+	t.Topics = topicsOf(t, cluster)
+	l.topicConfigFaults(t, cluster.Configs)
 	if len(l.faults) > 0 {
 		return nil, errors.Join(l.faults...)
 	}
-	t.Topics = topicsOf(t, cluster)
 	return t, nil
 }
 
@@ -228,7 +233,7 @@ func topicsOf(t *Topology, c clusterFile) []Topic {
 		if c.MinInsyncReplicas > 0 {
 			configs["min.insync.replicas"] = strconv.Itoa(c.MinInsyncReplicas)
 		}
-		return append(out, Topic{Name: t.Prefix + name, Partitions: partitions, Replicas: c.Replicas, Configs: configs, Schema: schema})
+		return append(out, Topic{name: name, Name: t.Prefix + name, Partitions: partitions, Replicas: c.Replicas, Configs: configs, Schema: schema})
 	}
 	var out []Topic
 	out = add(out, schemas.TopicOrders, t.Partitions, "order_event", days(schemas.TopicOrders))
@@ -251,7 +256,7 @@ func topicsOf(t *Topology, c clusterFile) []Topic {
 		// A parked record holds a whole record of another topic, its headers and the answers: it must fit where that did.
 		out = add(out, "parked."+in.Name, t.Partitions, "parked_record", map[string]string{"cleanup.policy": "compact", "max.message.bytes": "4194304"})
 	}
-	return out
+	return add(out, TopicTopology, 1, "", map[string]string{"cleanup.policy": "compact"})
 }
 
 // loader reads files and collects faults.

@@ -38,7 +38,9 @@ type Topology struct {
 	Ownership    map[schemas.Field]Owner
 	Operations   []Operation // sorted by name
 	Money        Money
-	TimeScale    float64 // every duration of the files was multiplied by this; 1 outside demos and drills
+	Access       *Access      // nil: access to Kafka is somebody else's to give
+	Subscribers  []Subscriber // other teams, sorted by name
+	TimeScale    float64      // every duration of the files was multiplied by this; 1 outside demos and drills
 }
 
 // Topic is one Kafka topic with Kafka's own setting names.
@@ -48,6 +50,7 @@ type Topic struct {
 	Replicas   int16 // -1: the broker's default
 	Configs    map[string]string
 	Schema     string // .avsc of its values, registered under <topic>-value; empty for none
+	name       string // without the prefix
 }
 
 // Team is who is asked and paged.
@@ -306,7 +309,8 @@ const (
 	TopicStatus         = "status"
 	TopicCommands       = "commands"
 	TopicDisagreements  = "disagreements"
-	TopicKeys           = "keys" // of personal data: its readers may read that
+	TopicKeys           = "keys"     // of personal data: its readers may read that
+	TopicTopology       = "topology" // whose the cluster is, and which plans were applied
 )
 
 // Integration finds one by name; nil when there is none.
