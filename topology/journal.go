@@ -3,6 +3,7 @@ package topology
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -177,6 +179,30 @@ func (e *ClaimedError) Error() string {
 	}
 	return fmt.Sprintf("this is environment %s, and the cluster%s was claimed by %s for prefix %q on %s by %s: point to a cluster of %s, or set SEAM_ENVIRONMENT=%s if it is that; seam environment release %s gives it up on purpose",
 		e.Environment, from, e.Claim.Environment, e.Claim.Prefix, e.Claim.At.Format(time.DateOnly), e.Claim.Who, e.Environment, e.Claim.Environment, e.Claim.Environment)
+}
+
+// Guard is a *ClaimedError when the cluster was claimed by another environment; from names what points to it. A cluster that
+// nobody has applied to yet is nobody's.
+func Guard(ctx context.Context, t *Topology, client *kgo.Client, from string) error {
+	topics, err := kadm.NewClient(client).ListTopics(ctx, t.TopicName(TopicTopology))
+	if err != nil {
+		return fmt.Errorf("list topics: %w", err)
+	}
+	if err := topics[t.TopicName(TopicTopology)].Err; errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("topic %s: %w", t.TopicName(TopicTopology), err)
+	}
+	journal, err := ReadJournal(ctx, t, client)
+	if err != nil {
+		return err
+	}
+	return Claimed(t, journal.Claim, from)
+}
+
+// Unauthorized tells whether a cluster did not let its caller know.
+func Unauthorized(err error) bool {
+	return errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed)
 }
 
 // Claimed is a *ClaimedError when the cluster was claimed by another environment; from names what points to it.

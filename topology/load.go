@@ -209,14 +209,6 @@ func integrationDefaults(in *Integration) {
 	}
 }
 
-// or sets a zero value to its default.
-func or[T comparable](p *T, v T) {
-	var zero T
-	if *p == zero {
-		*p = v
-	}
-}
-
 // defaultRetention of event topics is longer than the ledger remembers and any source retries.
 const defaultRetention = 90 * 24 * time.Hour
 

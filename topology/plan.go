@@ -92,7 +92,7 @@ var (
 	// ErrRefused is the error of a plan that holds a Refuse.
 	ErrRefused = errors.New("the plan holds changes that Kafka or Seam refuses")
 	// ErrDanger is the error of a plan with dangerous changes that nobody allowed.
-	ErrDanger = errors.New("the plan holds dangerous changes: read them, and allow them with --allow-danger")
+	ErrDanger = errors.New("the plan holds dangerous changes: read them, and allow them with seam apply --allow-danger")
 )
 
 // Plan returns the changes that turn have into what the topology wants, in the order Apply makes them; it does no I/O:
@@ -162,7 +162,7 @@ func (t *Topology) planClaim(have State) (refused, claims []Change) {
 	}
 	if have.Claim.Environment != t.Environment {
 		return []Change{{Step: Refuse, Mark: Refused, Name: t.TopicName(TopicTopology), Key: "environment", Have: have.Claim.Environment, Want: t.Environment,
-			Why: (&ClaimedError{Claim: *have.Claim, Environment: t.Environment}).Error()}}, nil
+			Why: (&ClaimedError{Claim: *have.Claim, Environment: t.Environment, From: have.From}).Error()}}, nil
 	}
 	return nil, nil
 }

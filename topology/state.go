@@ -19,6 +19,7 @@ type State struct {
 	Topics    map[string]TopicState   // by full name; those of the topology alone
 	Subjects  map[string]SubjectState // by subject
 	Claim     *ClaimRecord            // whose it is; nil while nobody's
+	From      string                  // what names the cluster, for errors: "SEAM_BROKERS"; empty where nobody said
 	Access    *AccessState            // nil where nobody asked: a process that only runs does not
 }
 
