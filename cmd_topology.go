@@ -151,6 +151,9 @@ func (c *cli) ground(cmd *cobra.Command) (*ground, error) {
 	if g.topo, err = topology.LoadForReading(c.files(), os.LookupEnv); err != nil {
 		return nil, err
 	}
+	if err := g.topo.AllowCluster(c.brokerList(), c.registry, c.pointer()); err != nil {
+		return nil, err
+	}
 	if g.files, err = topology.Fingerprint(c.files()); err != nil {
 		return nil, err
 	}
@@ -226,8 +229,11 @@ func (c *cli) pointer() string {
 // guardLimit is for the question whose a cluster is.
 const guardLimit = 5 * time.Second
 
-// guard refuses a cluster that another environment claimed. One that cannot be asked is left to the verb, which says so better.
+// guard refuses a cluster that the files forbid or another environment claimed. One that cannot be asked is left to the verb, which says so better.
 func (c *cli) guard(topo *topology.Topology, options []kgo.Opt) error {
+	if err := topo.AllowCluster(c.brokerList(), c.registry, c.pointer()); err != nil {
+		return err
+	}
 	client, err := kgo.NewClient(options...)
 	if err != nil {
 		return err

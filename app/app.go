@@ -80,6 +80,9 @@ func Run(ctx context.Context, c Config) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	if err := c.handshakes(ctx); err != nil {
+		return err
+	}
 	if len(c.Brokers) == 0 {
 		embedded, err := topology.StartEmbedded(c.WellKnownPorts)
 		if err != nil {
@@ -217,6 +220,9 @@ func (c *Config) check() error {
 	}
 	if len(c.Brokers) > 0 && c.Registry == "" {
 		return errors.New("brokers are given without a registry: give --registry too, or neither for the embedded ones")
+	}
+	if err := c.Topology.AllowCluster(c.Brokers, c.Registry, c.BrokersFrom); err != nil {
+		return err
 	}
 	for _, role := range c.Only {
 		if role != "edge" && role != "reconcile" && c.Topology.Integration(role) == nil {

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"regexp"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -84,6 +82,7 @@ func load(l *loader) (*Topology, error) {
 	l.validate(t, cluster, owners.Unowned)
 	l.validateOperations(t)
 	l.validateAccess(t)
+	l.environments(t)
 	t.Topics = topicsOf(t, cluster)
 	l.topicConfigFaults(t, cluster.Configs)
 	if len(l.faults) > 0 {
@@ -253,11 +252,13 @@ func topicsOf(t *Topology, c clusterFile) []Topic {
 
 // loader reads files and collects faults.
 type loader struct {
-	fsys   fs.FS
-	lookup func(string) (string, bool)
-	lines  map[string]int // "file#dotted.key" to its line
-	unset  string         // stands for unset variables without a default; empty makes them faults
-	faults []error
+	fsys    fs.FS
+	lookup  func(string) (string, bool)
+	lines   map[string]int   // "file#dotted.key" to its line
+	values  map[string]Value // "file#dotted.key", see Values
+	origins map[*yaml.Node][]string
+	unset   string // stands for unset variables without a default; empty makes them faults
+	faults  []error
 }
 
 // index remembers the line of every key below n.
@@ -285,16 +286,6 @@ func (l *loader) at(file, key, format string, args ...any) {
 	l.fault(file, max(1, l.lines[file+"#"+key]), format, args...)
 }
 
-// list names the YAML files of a folder, sorted.
-func (l *loader) list(dir string) []string {
-	names, err := fs.Glob(l.fsys, path.Join(dir, "*.yaml"))
-	if err != nil {
-		l.fault(dir, 0, "%v", err)
-	}
-	sort.Strings(names)
-	return names
-}
-
 // fault records one.
 func (l *loader) fault(file string, line int, format string, args ...any) {
 	l.faults = append(l.faults, &Fault{File: file, Line: line, Text: fmt.Sprintf(format, args...)})
@@ -319,6 +310,7 @@ func (l *loader) file(name string, v any) {
 		return
 	}
 	l.expand(name, &doc)
+	l.keep(name, "", &doc)
 	l.index(name, "", &doc)
 	// Node.Decode has no strict mode, so keys are checked by a strict decode of the text and values, with their
 	// variables expanded, are taken from the nodes.
@@ -377,6 +369,7 @@ func (l *loader) expand(name string, n *yaml.Node) {
 	if n.Kind != yaml.ScalarNode || !strings.Contains(n.Value, "${") {
 		return
 	}
+	l.origin(n)
 	n.Value = variable.ReplaceAllStringFunc(n.Value, func(match string) string {
 		m := variable.FindStringSubmatch(match)
 		if v, ok := l.lookup(m[1]); ok && v != "" {

@@ -38,9 +38,10 @@ type Topology struct {
 	Ownership    map[schemas.Field]Owner
 	Operations   []Operation // sorted by name
 	Money        Money
-	Access       *Access      // nil: access to Kafka is somebody else's to give
-	Subscribers  []Subscriber // other teams, sorted by name
-	TimeScale    float64      // every duration of the files was multiplied by this; 1 outside demos and drills
+	Environments map[string]Environment // what each may reach; empty: all everything
+	Access       *Access                // nil: access to Kafka is somebody else's to give
+	Subscribers  []Subscriber           // other teams, sorted by name
+	TimeScale    float64                // every duration of the files was multiplied by this; 1 outside demos and drills
 }
 
 // Topic is one Kafka topic with Kafka's own setting names.
@@ -279,7 +280,9 @@ type Integration struct {
 	DedupWindow Duration `yaml:"dedup_window"`
 	// Facts says which facts of an order it may be told, and when none. Default nil: nobody asks on its behalf.
 	Facts *Facts `yaml:"facts"`
-	Mark  string `yaml:"-"`
+	// Environment asks the downstream which environment it is. Default nil: it is not asked.
+	Environment *Handshake `yaml:"environment"`
+	Mark        string     `yaml:"-"`
 }
 
 // Window is a time of the week in which no call is made.

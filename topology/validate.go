@@ -132,6 +132,7 @@ func (l *loader) integration(t *Topology, in *Integration) {
 	}
 	l.idempotency(file, in)
 	l.facts(t, file, in.Facts)
+	l.handshake(file, in.Environment)
 	for i := range in.Deliver {
 		l.route(file, in, i)
 	}
