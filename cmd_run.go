@@ -33,7 +33,7 @@ func (c *cli) run() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if cfg.Topology, err = topology.Load(c.files(), os.LookupEnv); err != nil {
+			if cfg.Topology, err = topology.Load(c.files(), topology.WithFiles(os.LookupEnv)); err != nil {
 				return err
 			}
 			cfg.Topology.Scale(scale)

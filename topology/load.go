@@ -83,6 +83,7 @@ func load(l *loader) (*Topology, error) {
 	l.validateOperations(t)
 	l.validateAccess(t)
 	l.environments(t)
+	l.secretFiles(t)
 	t.Topics = topicsOf(t, cluster)
 	l.topicConfigFaults(t, cluster.Configs)
 	if len(l.faults) > 0 {
@@ -369,7 +370,7 @@ func (l *loader) expand(name string, n *yaml.Node) {
 	if n.Kind != yaml.ScalarNode || !strings.Contains(n.Value, "${") {
 		return
 	}
-	l.origin(n)
+	l.origin(name, n)
 	n.Value = variable.ReplaceAllStringFunc(n.Value, func(match string) string {
 		m := variable.FindStringSubmatch(match)
 		if v, ok := l.lookup(m[1]); ok && v != "" {

@@ -111,6 +111,9 @@ type Source struct {
 	Files []FileFormat `yaml:"files"`
 	// Mark (file:line) is where the source was read, for errors.
 	Mark string `yaml:"-"`
+
+	files     []*SecretFile // of Secrets, by index; nil for those that are fixed
+	tokenFile *SecretFile
 }
 
 // FileFormat says how the rows of a kind of file become events. One row is one event.
@@ -169,6 +172,8 @@ type Auth struct {
 	Bearer Secret `yaml:"bearer"`
 	Header string `yaml:"header"` // name of a header that carries Value, for API keys
 	Value  Secret `yaml:"value"`
+
+	file *SecretFile // of Bearer, or else of Value; nil when that is fixed
 }
 
 // FileSink appends one CSV row per event to a file per day and partition; a row's first column is the idempotency key, so

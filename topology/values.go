@@ -68,13 +68,24 @@ func (l *loader) list(dir string) []string {
 	return names
 }
 
-// origin remembers which variables a scalar names, before they are filled in.
-func (l *loader) origin(n *yaml.Node) {
+// origin remembers which variables a scalar names, before they are filled in. A file that should hold one and cannot be read is a
+// fault, also where there is a default: a source without its secret would be off.
+func (l *loader) origin(file string, n *yaml.Node) {
 	if l.origins == nil {
 		l.origins = map[*yaml.Node][]string{}
 	}
 	for _, m := range variable.FindAllStringSubmatch(n.Value, -1) {
 		l.origins[n] = append(l.origins[n], m[1])
+		if l.unset != "" {
+			continue
+		}
+		if v, _ := l.lookup(m[1]); v == "" {
+			if path := secretPath(l.lookup, m[1]); path != "" {
+				if _, err := readSecret(path); err != nil {
+					l.fault(file, n.Line, "variable %s_FILE: %v", m[1], err)
+				}
+			}
+		}
 	}
 }
 
