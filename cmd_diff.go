@@ -73,7 +73,8 @@ func (c *cli) showDifferences(names []string, differences []topology.Difference,
 
 // side reads the values of one environment: of a folder, or of one that environments.yaml names.
 func (c *cli) side(name, envFile string) (map[string]topology.Value, error) {
-	files, lookup := fs.FS(nil), os.LookupEnv
+	var files fs.FS
+	lookup := os.LookupEnv
 	if st, err := os.Stat(name); err == nil && st.IsDir() {
 		files = os.DirFS(name)
 	} else {

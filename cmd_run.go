@@ -39,6 +39,11 @@ func (c *cli) run() *cobra.Command {
 			cfg.Topology.Scale(scale)
 			cfg.Logger, cfg.Brokers, cfg.Registry, cfg.View, cfg.WellKnownPorts = log, c.brokerList(), c.registry, c.view, true
 			cfg.BrokersFrom = c.pointer()
+			if cfg.Brokers != nil {
+				if cfg.Options, err = kafkaOptions(); err != nil {
+					return err
+				}
+			}
 			cfg.Ready = func(i app.Info) {
 				fmt.Fprintf(cmd.OutOrStdout(), "seam is ready\n  webhooks   %s/in/{source}\n  orders     %s/\n  kafka      %s\n  registry   %s\n",
 					i.EdgeURL, i.ConsoleURL, strings.Join(i.BootstrapServers, ","), i.RegistryURL)

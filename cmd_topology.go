@@ -211,7 +211,9 @@ func (c *cli) show(g *ground, plan []topology.Change, asJSON bool) error {
 	for _, group := range g.topo.Groups() {
 		groups = append(groups, fmt.Sprintf("%s (%s)", group.Group, group.Team))
 	}
-	fmt.Fprintf(c.out, "groups that will read: %s\n", strings.Join(groups, ", "))
+	if len(groups) > 0 {
+		fmt.Fprintf(c.out, "groups that will read: %s\n", strings.Join(groups, ", "))
+	}
 	return nil
 }
 

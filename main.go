@@ -103,8 +103,11 @@ func (c *cli) connect() (options []kgo.Opt, registry *sr.Client, err error) {
 	if url == "" {
 		return nil, nil, errors.New("--bootstrap-server is given without --registry")
 	}
+	if options, err = kafkaOptions(); err != nil {
+		return nil, nil, err
+	}
 	registry, err = sr.NewClient(sr.URLs(url))
-	return []kgo.Opt{kgo.SeedBrokers(strings.Split(brokers, ",")...)}, registry, err
+	return append(options, kgo.SeedBrokers(strings.Split(brokers, ",")...)), registry, err
 }
 
 // brokerList is the brokers given; nil when none are.

@@ -39,6 +39,7 @@ type Config struct {
 	Registry string   // URL with the Confluent API; required with Brokers
 	// BrokersFrom is what names the brokers, for the error of a cluster that is another environment's: "SEAM_BROKERS".
 	BrokersFrom string
+	Options     []kgo.Opt // how else to reach the brokers: TLS, SASL. Default none
 	// WellKnownPorts puts the embedded broker and registry where other verbs look for them, if that is free.
 	WellKnownPorts bool
 	Listen         string // of the edge, which may face the internet. Default 127.0.0.1:8080
@@ -100,7 +101,7 @@ func Run(ctx context.Context, c Config) error {
 		return fmt.Errorf("registry %s: %w", info.RegistryURL, err)
 	}
 	serde := schemas.NewSerde(registry)
-	cluster := []kgo.Opt{kgo.SeedBrokers(info.BootstrapServers...)}
+	cluster := append([]kgo.Opt{kgo.SeedBrokers(info.BootstrapServers...)}, c.Options...)
 	client, err := kgo.NewClient(append(producers.ClientOpts(), cluster...)...)
 	if err != nil {
 		return fmt.Errorf("kafka client: %w", err)
