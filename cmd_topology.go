@@ -221,7 +221,7 @@ func (c *cli) show(g *ground, plan []topology.Change, asJSON bool) error {
 func (c *cli) pointer() string {
 	switch {
 	case c.brokers == "":
-		return "the embedded broker of this machine"
+		return "the port of an embedded Seam"
 	case c.brokers == os.Getenv("SEAM_BROKERS"):
 		return "SEAM_BROKERS"
 	}
