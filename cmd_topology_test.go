@@ -19,8 +19,9 @@ func mine(t *testing.T, environment, prefix string) string {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"topics.yaml":    "environment: " + environment + "\nprefix: \"" + prefix + "\"\npartitions: 2\n",
-		"teams.yaml":     "ops: {pager: p}\n",
-		"ownership.yaml": "order.total: {owner: shop, page: ops}\nunowned: [\"*\"]\n",
+		"teams.yaml":     "ops: {pager: p, hours: 24x7}\n",
+		"money.yaml":     "page: ops\n",
+		"ownership.yaml": "order.number: {owner: shop, page: ops}\nunowned: [\"*\"]\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -74,13 +75,13 @@ func TestPlanToApply(t *testing.T) {
 		t.Errorf("history has not the two that were applied:\n%s", history)
 	}
 
-	other := mine(t, "production", k.Prefix)
+	other := mine(t, "test", k.Prefix)
 	seam(1, " points there) was claimed by staging", "plan", "--topology", other)
 	seam(1, "refuses", "apply", "--topology", other)
-	seam(1, "this is environment production", "run", "--topology", other, "--only", "edge", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0")
-	seam(1, "this is environment production", "status", "--topology", other)
+	seam(1, "this is environment test", "run", "--topology", other, "--only", "edge", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0")
+	seam(1, "this is environment test", "status", "--topology", other)
 	seam(1, "staging, for prefix", "environment", "--topology", other)
-	seam(1, "the cluster is claimed by staging, not by production", "environment", "release", "production", "--topology", other)
+	seam(1, "the cluster is claimed by staging, not by test", "environment", "release", "test", "--topology", other)
 	seam(0, "nobody's", "environment", "release", "staging", "--topology", other)
-	seam(2, "+ claim   the cluster is production's", "plan", "--topology", other)
+	seam(2, "+ claim   the cluster is test's", "plan", "--topology", other)
 }
