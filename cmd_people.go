@@ -26,6 +26,9 @@ func (c *cli) reader() (reconcile.ReadConfig, error) {
 		return reconcile.ReadConfig{}, err
 	}
 	options, registry, err := c.connect()
+	if err == nil {
+		err = c.guard(topo, options)
+	}
 	return reconcile.ReadConfig{Options: options, Serde: schemas.NewSerde(registry), Topology: topo}, err
 }
 

@@ -37,7 +37,7 @@ func (c *cli) run() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if cfg.Topology, err = loaderOf(cfg.Only)(c.files(), os.LookupEnv); err != nil {
+			if cfg.Topology, err = loaderOf(cfg.Only)(c.files(), topology.WithFiles(os.LookupEnv)); err != nil {
 				return err
 			}
 			if err := admit(cfg.Topology, cfg.Only); err != nil {
@@ -45,6 +45,12 @@ func (c *cli) run() *cobra.Command {
 			}
 			cfg.Topology.Scale(scale)
 			cfg.Logger, cfg.Brokers, cfg.Registry, cfg.View, cfg.WellKnownPorts = log, c.brokerList(), c.registry, c.view, true
+			cfg.BrokersFrom = c.pointer()
+			if cfg.Brokers != nil {
+				if cfg.Options, err = kafkaOptions(); err != nil {
+					return err
+				}
+			}
 			cfg.Ready = func(i app.Info) {
 				fmt.Fprintf(cmd.OutOrStdout(), "seam is ready\n  webhooks   %s/in/{source}\n  orders     %s/\n  kafka      %s\n  registry   %s\n",
 					i.EdgeURL, i.ConsoleURL, strings.Join(i.BootstrapServers, ","), i.RegistryURL)

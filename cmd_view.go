@@ -297,6 +297,9 @@ func (c *cli) rebuild() *cobra.Command {
 				return err
 			}
 			options, registry, err := c.connect()
+			if err == nil {
+				err = c.guard(topo, options)
+			}
 			if err != nil {
 				return err
 			}

@@ -80,7 +80,7 @@ func (c *cli) root(ran *bool) *cobra.Command {
 	f.StringVar(&c.registry, "registry", os.Getenv("SEAM_REGISTRY"), "schema registry URL (SEAM_REGISTRY)")
 	f.StringVar(&c.dir, "topology", os.Getenv("SEAM_TOPOLOGY"), "folder of topology files; the shipped ones when empty (SEAM_TOPOLOGY)")
 	f.StringVar(&c.view, "view", os.Getenv("SEAM_VIEW"), "the reconciler's database: an SQLite file or postgres://... (SEAM_VIEW)")
-	root.AddCommand(c.demo(), c.run(), c.ingest(), c.review(), c.plan(), c.apply(), c.order(), c.disagreements(), c.totals(), c.export(), c.sources(), c.rebuild(), c.status(), c.parked(), c.mcp(), c.quarantine(), c.redact(), c.bench(), c.new(), c.test(), c.try(), versionCommand())
+	root.AddCommand(c.demo(), c.run(), c.ingest(), c.review(), c.plan(), c.apply(), c.environment(), c.diff(), c.order(), c.disagreements(), c.totals(), c.export(), c.sources(), c.rebuild(), c.status(), c.parked(), c.mcp(), c.quarantine(), c.redact(), c.bench(), c.new(), c.test(), c.try(), versionCommand())
 	return root
 }
 
@@ -109,8 +109,11 @@ func (c *cli) connect() (options []kgo.Opt, registry *sr.Client, err error) {
 	if url == "" {
 		return nil, nil, errors.New("--bootstrap-server is given without --registry")
 	}
+	if options, err = kafkaOptions(); err != nil {
+		return nil, nil, err
+	}
 	registry, err = sr.NewClient(sr.URLs(url))
-	return []kgo.Opt{kgo.SeedBrokers(strings.Split(brokers, ",")...)}, registry, err
+	return append(options, kgo.SeedBrokers(strings.Split(brokers, ",")...)), registry, err
 }
 
 // brokerList is the brokers given; nil when none are.

@@ -37,6 +37,9 @@ type Config struct {
 	Topology *topology.Topology
 	Brokers  []string // host:port; empty starts an embedded broker and registry
 	Registry string   // URL with the Confluent API; required with Brokers
+	// BrokersFrom is what names the brokers, for the error of a cluster that is another environment's: "SEAM_BROKERS".
+	BrokersFrom string
+	Options     []kgo.Opt // how else to reach the brokers: TLS, SASL. Default none
 	// WellKnownPorts puts the embedded broker and registry where other verbs look for them, if that is free.
 	WellKnownPorts bool
 	Listen         string // of the edge, which may face the internet. Default 127.0.0.1:8080
@@ -81,6 +84,9 @@ func Run(ctx context.Context, c Config) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	if err := c.handshakes(ctx); err != nil {
+		return err
+	}
 	if len(c.Brokers) == 0 {
 		embedded, err := topology.StartEmbedded(c.WellKnownPorts)
 		if err != nil {
@@ -98,7 +104,7 @@ func Run(ctx context.Context, c Config) error {
 		return fmt.Errorf("registry %s: %w", info.RegistryURL, err)
 	}
 	serde := schemas.NewSerde(registry)
-	cluster := []kgo.Opt{kgo.SeedBrokers(info.BootstrapServers...)}
+	cluster := append([]kgo.Opt{kgo.SeedBrokers(info.BootstrapServers...)}, c.Options...)
 	client, err := kgo.NewClient(append(producers.ClientOpts(), cluster...)...)
 	if err != nil {
 		return fmt.Errorf("kafka client: %w", err)
@@ -223,6 +229,9 @@ func (c *Config) check() error {
 	if len(c.Brokers) > 0 && c.Registry == "" {
 		return errors.New("brokers are given without a registry: give --registry too, or neither for the embedded ones")
 	}
+	if err := c.Topology.AllowCluster(c.Brokers, c.Registry, c.BrokersFrom); err != nil {
+		return err
+	}
 	for _, role := range c.Only {
 		if role != "edge" && role != "reconcile" && c.Topology.Integration(role) == nil {
 			return fmt.Errorf("unknown role %q: edge, reconcile or the name of an integration", role)
@@ -244,18 +253,24 @@ func (c *Config) instance() (name string, static bool) {
 	return hex.EncodeToString(b), false
 }
 
-// prepare brings an embedded cluster to the topology, and holds a real one to it.
+// prepare brings an embedded cluster to the topology, and holds a real one to it. One of another environment is refused.
 func (c *Config) prepare(ctx context.Context, client *kgo.Client, registry *sr.Client, embedded bool) error {
 	have, err := topology.Read(ctx, c.Topology, client, registry)
 	if err != nil {
 		return fmt.Errorf("read the cluster: %w", err)
 	}
+	if err := topology.Claimed(c.Topology, have.Claim, c.BrokersFrom); err != nil {
+		return err
+	}
 	plan := topology.Plan(c.Topology, have)
 	if embedded || c.Apply {
-		return topology.Apply(ctx, c.Topology, client, registry, plan)
+		return topology.Carry(ctx, topology.CarryConfig{Topology: c.Topology, Client: client, Registry: registry, Who: "seam run --apply"}, plan)
+	}
+	if needed := topology.Needed(plan); len(needed) > 0 {
+		return fmt.Errorf("the cluster lacks %d things the topology needs, the first: %s; seam plan shows all, seam apply makes them", len(needed), needed[0])
 	}
 	if len(plan) > 0 {
-		return fmt.Errorf("the cluster lacks %d things the topology needs, the first: %s; seam plan shows all, seam apply makes them", len(plan), plan[0])
+		c.Logger.Warn("the cluster is not as the files say: seam plan shows it", "differences", len(plan), "first", plan[0].String())
 	}
 	return nil
 }

@@ -146,7 +146,7 @@ func (p *poll) get(ctx context.Context, page string) (content []byte, next strin
 		return nil, "", fmt.Errorf("poll: %w", err)
 	}
 	req.Header.Set("Accept", "application/json")
-	if token := p.source.Token.Reveal(); token != "" {
+	if token := p.source.APIToken().Reveal(); token != "" {
 		if p.speaks.Platform == topology.Shopify {
 			req.Header.Set("X-Shopify-Access-Token", token)
 		} else {

@@ -60,7 +60,7 @@ func anyMatch(keys [][]byte, signatures [][]byte, parts ...[]byte) bool {
 // textKeys are the secrets as they are written.
 func (d *delivery) textKeys() [][]byte {
 	var keys [][]byte
-	for _, s := range d.source.Secrets {
+	for _, s := range d.source.Keys() {
 		if s != "" {
 			keys = append(keys, []byte(s.Reveal()))
 		}
@@ -71,7 +71,7 @@ func (d *delivery) textKeys() [][]byte {
 // hexKeys are the secrets decoded from hex; one that is not hex fits nothing.
 func (d *delivery) hexKeys() [][]byte {
 	var keys [][]byte
-	for _, s := range d.source.Secrets {
+	for _, s := range d.source.Keys() {
 		if k, err := hex.DecodeString(s.Reveal()); err == nil && len(k) > 0 {
 			keys = append(keys, k)
 		}
@@ -83,7 +83,7 @@ func (d *delivery) hexKeys() [][]byte {
 // tried as base64 and as plain text, as senders differ.
 func (d *delivery) webhookKeys() [][]byte {
 	var keys [][]byte
-	for _, s := range d.source.Secrets {
+	for _, s := range d.source.Keys() {
 		keys = append(keys, webhookKey(s.Reveal())...)
 	}
 	return keys

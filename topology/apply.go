@@ -5,125 +5,203 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/binaryandbeyond/seam/schemas"
 )
 
-// Read is the State of the cluster and registry as far as the topology speaks of it.
-func Read(ctx context.Context, t *Topology, client *kgo.Client, registry *sr.Client) (State, error) {
-	adm := kadm.NewClient(client)
-	st := State{Topics: map[string]TopicState{}, Subjects: map[string]bool{}, Errors: map[string]string{}}
-	names := make([]string, len(t.Topics))
-	for i, topic := range t.Topics {
-		names[i] = topic.Name
-	}
-	details, err := adm.ListTopics(ctx, names...)
-	if err != nil {
-		return st, fmt.Errorf("list topics: %w", err)
-	}
-	var have []string
-	for _, d := range details.Sorted() {
-		if d.Err == nil {
-			st.Topics[d.Topic] = TopicState{Partitions: int32(len(d.Partitions)), Configs: map[string]string{}}
-			have = append(have, d.Topic)
-		}
-	}
-	if len(have) > 0 {
-		configs, err := adm.DescribeTopicConfigs(ctx, have...)
-		if err != nil {
-			return st, fmt.Errorf("describe topic configs: %w", err)
-		}
-		for _, rc := range configs {
-			for _, c := range rc.Configs {
-				if c.Value != nil {
-					st.Topics[rc.Name].Configs[c.Key] = *c.Value
-				}
-			}
-		}
-	}
-	return st, readSubjects(ctx, t, registry, &st)
-}
-
-// readSubjects asks which subjects hold our schema, and whether the others would take it.
-func readSubjects(ctx context.Context, t *Topology, registry *sr.Client, st *State) error {
-	subjects, err := registry.Subjects(ctx)
-	if err != nil {
-		return fmt.Errorf("list subjects: %w", err)
-	}
-	var lock sync.Mutex // guards st's maps
-	return forEach(t.Topics, func(topic Topic) error {
-		subject := topic.Name + "-value"
-		if topic.Schema == "" || !slices.Contains(subjects, subject) {
-			return nil
-		}
-		schema := sr.Schema{Schema: schemas.SchemaText(topic.Schema)}
-		_, err := registry.LookupSchema(ctx, subject, schema)
-		if err == nil {
-			lock.Lock()
-			st.Subjects[subject] = true
-			lock.Unlock()
-			return nil
-		}
-		ok, err := registry.CheckCompatibility(ctx, subject, -1, schema)
-		if err == nil && !ok.Is {
-			lock.Lock()
-			st.Errors[subject] = fmt.Sprintf("the schema %s cannot read what was written: %v; give new fields a default", topic.Schema, ok.Messages)
-			lock.Unlock()
-		}
-		return nil
-	})
-}
-
-// Apply makes the changes in their order. It refuses a plan that holds a Refuse before it does anything. A topic or schema
-// that is there by now is taken as made, so a plan that was cut off can be applied again.
+// Apply makes the changes in their order. It refuses a plan that holds a Refuse before it does anything. A topic, schema or
+// access that is there by now is taken as made, so a plan that was cut off can be applied again.
 func Apply(ctx context.Context, t *Topology, client *kgo.Client, registry *sr.Client, plan []Change) error {
-	if slices.ContainsFunc(plan, func(c Change) bool { return c.Step == Refuse }) {
-		return ErrRefused
-	}
-	adm := kadm.NewClient(client)
-	serde := schemas.NewSerde(registry)
-	var registers []Change
-	for _, c := range plan {
-		switch c.Step {
-		case CreateTopic:
-			if err := createTopic(ctx, adm, c.topic); err != nil {
-				return err
-			}
-		case AddConfig:
-			res, err := adm.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: c.Key, Value: &c.Want}}, c.Name)
-			if err == nil && len(res) > 0 {
-				err = res[0].Err
-			}
-			if err != nil {
-				return fmt.Errorf("set %s of topic %s: %w", c.Key, c.Name, err)
-			}
-		case RegisterSchema:
-			registers = append(registers, c)
-		case Refuse:
-		}
-	}
-	if err := known(ctx, adm, plan); err != nil {
+	return (&applying{t: t, client: client, adm: kadm.NewClient(client), registry: registry, serde: schemas.NewSerde(registry), who: "seam", now: time.Now}).run(ctx, plan)
+}
+
+// applying makes the changes of one plan.
+type applying struct {
+	t        *Topology
+	client   *kgo.Client
+	adm      *kadm.Client
+	registry *sr.Client
+	serde    *schemas.Serde
+	who      string
+	now      func() time.Time
+	made     func(Change) // called after each; from several goroutines, one at a time. nil for nobody
+	lock     sync.Mutex   // of made
+}
+
+func (a *applying) run(ctx context.Context, plan []Change) error {
+	if err := refused(plan); err != nil {
 		return err
 	}
-	return forEach(registers, func(c Change) error {
-		if err := Register(ctx, serde, c.subject, c.topic.Schema); err != nil {
-			return err
-		}
-		// A later schema must read all that was ever written; some registries check nothing unless told to.
-		for _, res := range registry.SetCompatibility(ctx, sr.SetCompatibility{Level: sr.CompatBackwardTransitive}, c.subject) {
-			if res.Err != nil {
-				return fmt.Errorf("set the compatibility of %s: %w", c.subject, res.Err)
+	var registers, rest []Change
+	for _, c := range plan {
+		switch c.Step {
+		case RegisterSchema, SetCompatibility:
+			registers = append(registers, c)
+		case SetQuota, Grant, Revoke:
+			rest = append(rest, c)
+		case CreateTopic, Claim, AddConfig, RemoveConfig, Refuse:
+			if err := a.do(ctx, c, a.change); err != nil {
+				return err
 			}
 		}
+	}
+	if err := known(ctx, a.adm, plan); err != nil {
+		return err
+	}
+	if err := forEach(registers, func(c Change) error { return a.do(ctx, c, a.schema) }); err != nil {
+		return err
+	}
+	for _, c := range rest {
+		if err := a.do(ctx, c, a.access); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refused is ErrRefused with what is refused first.
+func refused(plan []Change) error {
+	i := slices.IndexFunc(plan, func(c Change) bool { return c.Step == Refuse })
+	if i < 0 {
 		return nil
-	})
+	}
+	return fmt.Errorf("%w: %s: %s", ErrRefused, plan[i].Name, plan[i].Why)
+}
+
+// do makes one change, unless nobody waits any more.
+func (a *applying) do(ctx context.Context, c Change, f func(context.Context, Change) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := f(ctx, c); err != nil {
+		return err
+	}
+	if a.made != nil {
+		a.lock.Lock()
+		defer a.lock.Unlock()
+		a.made(c)
+	}
+	return nil
+}
+
+// change makes one of a topic.
+func (a *applying) change(ctx context.Context, c Change) error {
+	switch c.Step {
+	case CreateTopic:
+		return createTopic(ctx, a.adm, c.topic)
+	case Claim:
+		if err := known(ctx, a.adm, []Change{{Step: CreateTopic, Name: a.t.TopicName(TopicTopology)}}); err != nil {
+			return err
+		}
+		return a.t.claim(ctx, a.client, a.who, a.now())
+	case AddConfig:
+		return a.alterConfig(ctx, kadm.AlterConfig{Op: kadm.SetConfig, Name: c.Key, Value: &c.Want}, c.Name)
+	case RemoveConfig:
+		return a.alterConfig(ctx, kadm.AlterConfig{Op: kadm.DeleteConfig, Name: c.Key}, c.Name)
+	default:
+		return fmt.Errorf("step %s is not of a topic", c.Step)
+	}
+}
+
+func (a *applying) alterConfig(ctx context.Context, change kadm.AlterConfig, topic string) error {
+	res, err := a.adm.AlterTopicConfigs(ctx, []kadm.AlterConfig{change}, topic)
+	if err == nil && len(res) > 0 {
+		err = res[0].Err
+	}
+	if err != nil {
+		return fmt.Errorf("set %s of topic %s: %w", change.Name, topic, err)
+	}
+	return nil
+}
+
+// schema registers one, or only sets the level of its subject.
+func (a *applying) schema(ctx context.Context, c Change) error {
+	if c.Step == RegisterSchema {
+		if err := Register(ctx, a.serde, c.Name, c.topic.Schema); err != nil {
+			return err
+		}
+	}
+	for _, res := range a.registry.SetCompatibility(ctx, sr.SetCompatibility{Level: sr.CompatBackwardTransitive}, c.Name) {
+		if res.Err != nil {
+			return fmt.Errorf("set the compatibility of %s: %w", c.Name, res.Err)
+		}
+	}
+	return nil
+}
+
+// access sets one quota, or gives or takes one ACL.
+func (a *applying) access(ctx context.Context, c Change) error {
+	var err error
+	switch c.Step {
+	case SetQuota:
+		err = a.quota(ctx, c)
+	case Grant:
+		req := kmsg.NewPtrCreateACLsRequest()
+		n := kmsg.NewCreateACLsRequestCreation()
+		n.Principal, n.Host, n.ResourceName, n.PermissionType = c.acl.Principal, c.acl.Host, c.acl.Name, kmsg.ACLPermissionTypeAllow
+		if n.ResourceType, n.ResourcePatternType, n.Operation, err = c.acl.parts(); err != nil {
+			break
+		}
+		req.Creations = append(req.Creations, n)
+		var resp *kmsg.CreateACLsResponse
+		if resp, err = req.RequestWith(ctx, a.client); err == nil && len(resp.Results) > 0 {
+			err = kerr.ErrorForCode(resp.Results[0].ErrorCode)
+		}
+	case Revoke:
+		req := kmsg.NewPtrDeleteACLsRequest()
+		f := kmsg.NewDeleteACLsRequestFilter()
+		f.Principal, f.Host, f.ResourceName, f.PermissionType = &c.acl.Principal, &c.acl.Host, &c.acl.Name, kmsg.ACLPermissionTypeAllow
+		if f.ResourceType, f.ResourcePatternType, f.Operation, err = c.acl.parts(); err != nil {
+			break
+		}
+		req.Filters = append(req.Filters, f)
+		var resp *kmsg.DeleteACLsResponse
+		if resp, err = req.RequestWith(ctx, a.client); err == nil && len(resp.Results) > 0 {
+			err = kerr.ErrorForCode(resp.Results[0].ErrorCode)
+		}
+	default:
+		err = fmt.Errorf("step %s is not of access", c.Step)
+	}
+	if err != nil {
+		return fmt.Errorf("%s of %s, %s: %w", c.Step, c.Name, c.Key, err)
+	}
+	return nil
+}
+
+func (a *applying) quota(ctx context.Context, c Change) error {
+	value, err := strconv.ParseFloat(c.Want, 64)
+	if err != nil {
+		return err
+	}
+	name := strings.TrimPrefix(c.Name, "User:")
+	res, err := a.adm.AlterClientQuotas(ctx, []kadm.AlterClientQuotaEntry{{Entity: kadm.ClientQuotaEntity{{Type: "user", Name: &name}}, Ops: []kadm.AlterClientQuotaOp{{Key: c.Key, Value: value}}}})
+	if err == nil && len(res) > 0 {
+		err = res[0].Err
+	}
+	return err
+}
+
+// parts are the protocol's enums.
+func (a ACL) parts() (resource kmsg.ACLResourceType, pattern kmsg.ACLResourcePatternType, operation kmsg.ACLOperation, err error) {
+	pattern = kmsg.ACLResourcePatternTypeLiteral
+	if a.Prefixed {
+		pattern = kmsg.ACLResourcePatternTypePrefixed
+	}
+	if resource, err = kmsg.ParseACLResourceType(a.Resource); err != nil {
+		return
+	}
+	operation, err = kmsg.ParseACLOperation(a.Operation)
+	return
 }
 
 // registerFor is how long a registry that does not answer as it should is asked again.

@@ -60,10 +60,10 @@ func TestPlanAfterApplyIsEmpty(t *testing.T) {
 func TestPlanShowsDriftAndRefusesPartitions(t *testing.T) {
 	t.Parallel()
 	topo := loadShipped(t, "")
-	have := topology.State{Topics: map[string]topology.TopicState{}, Subjects: map[string]bool{}}
+	have := topology.State{Topics: map[string]topology.TopicState{}, Subjects: map[string]topology.SubjectState{}, Claim: &topology.ClaimRecord{Environment: topo.Environment}}
 	for _, w := range topo.Topics {
 		have.Topics[w.Name] = topology.TopicState{Partitions: w.Partitions, Configs: w.Configs}
-		have.Subjects[w.Name+"-value"] = true
+		have.Subjects[w.Name+"-value"] = topology.SubjectState{Versions: 1, Current: true, Level: "BACKWARD_TRANSITIVE"}
 	}
 	have.Topics["orders"] = topology.TopicState{Partitions: 12, Configs: map[string]string{"cleanup.policy": "delete", "retention.ms": "1000"}}
 	have.Topics["customers"] = topology.TopicState{Partitions: 4, Configs: topo.Topics[1].Configs}

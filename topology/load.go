@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"regexp"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -44,6 +42,8 @@ type clusterFile struct {
 	Replicas          int16               `yaml:"replicas"`
 	MinInsyncReplicas int                 `yaml:"min_insync_replicas"`
 	Retention         map[string]Duration `yaml:"retention"`
+	// Configs are topic configs by topic name without the prefix, in Kafka's names and units, beside those that Seam sets.
+	Configs map[string]map[string]string `yaml:"configs"`
 }
 
 // Load reads topics.yaml, teams.yaml, ownership.yaml, sources/*.yaml, integrations/*.yaml and, where they are, operations.yaml
@@ -78,12 +78,17 @@ func load(l *loader) (*Topology, []error) {
 		t.Integrations = append(t.Integrations, in)
 	}
 	l.operations(t)
+	l.access(t)
 	l.optional("waivers.yaml", &t.Waivers)
 	t.Environment, t.Prefix, t.Partitions = cluster.Environment, cluster.Prefix, cluster.Partitions
 	setDefaults(t)
 	l.validate(t, cluster, owners.Unowned)
 	l.validateOperations(t)
+	l.validateAccess(t)
+	l.environments(t)
+	l.secretFiles(t)
 	t.Topics = topicsOf(t, cluster)
+	l.topicConfigFaults(t, cluster.Configs)
 	return t, l.faults
 }
 
@@ -210,14 +215,6 @@ func integrationDefaults(in *Integration) {
 	}
 }
 
-// or sets a zero value to its default.
-func or[T comparable](p *T, v T) {
-	var zero T
-	if *p == zero {
-		*p = v
-	}
-}
-
 // defaultRetention of event topics is longer than the ledger remembers and any source retries.
 const defaultRetention = 90 * 24 * time.Hour
 
@@ -234,7 +231,7 @@ func topicsOf(t *Topology, c clusterFile) []Topic {
 		if c.MinInsyncReplicas > 0 {
 			configs["min.insync.replicas"] = strconv.Itoa(c.MinInsyncReplicas)
 		}
-		return append(out, Topic{Name: t.Prefix + name, Partitions: partitions, Replicas: c.Replicas, Configs: configs, Schema: schema})
+		return append(out, Topic{name: name, Name: t.Prefix + name, Partitions: partitions, Replicas: c.Replicas, Configs: configs, Schema: schema})
 	}
 	var out []Topic
 	out = add(out, schemas.TopicOrders, t.Partitions, "order_event", days(schemas.TopicOrders))
@@ -257,7 +254,7 @@ func topicsOf(t *Topology, c clusterFile) []Topic {
 		// A parked record holds a whole record of another topic, its headers and the answers: it must fit where that did.
 		out = add(out, "parked."+in.Name, t.Partitions, "parked_record", map[string]string{"cleanup.policy": "compact", "max.message.bytes": "4194304"})
 	}
-	return out
+	return add(out, TopicTopology, 1, "", map[string]string{"cleanup.policy": "compact"})
 }
 
 // loader reads files and collects faults.
@@ -265,19 +262,11 @@ type loader struct {
 	fsys    fs.FS
 	lookup  func(string) (string, bool)
 	written map[string]place // by "file#dotted.key"
-	unset   string           // stands for unset variables without a default; empty makes them faults
+	values  map[string]Value // by "file#dotted.key", see Values
+	origins map[*yaml.Node][]string
+	unset   string // stands for unset variables without a default; empty makes them faults
 	faults  []error
 	opened  map[spot]bool // lines with a value that nobody has decided
-}
-
-// list names the YAML files of a folder but for tests, sorted.
-func (l *loader) list(dir string) []string {
-	names, err := fs.Glob(l.fsys, path.Join(dir, "*.yaml"))
-	if err != nil {
-		l.fault(dir, 0, "%v", err)
-	}
-	sort.Strings(names)
-	return slices.DeleteFunc(names, isTest)
 }
 
 var unknownKey = regexp.MustCompile(`^field (\S+) not found in type \S+\.(\S+)$`)
@@ -301,6 +290,7 @@ func (l *loader) file(name string, v any) {
 	l.index(name, "", &doc)
 	l.openQuestions(name, "the file", &doc, "")
 	l.expand(name, &doc)
+	l.keep(name, "", &doc)
 	// Node.Decode has no strict mode, so keys are checked by a strict decode of the text and values, with their
 	// variables expanded, are taken from the nodes.
 	dec := yaml.NewDecoder(strings.NewReader(string(b)))
@@ -342,6 +332,7 @@ func (l *loader) expand(name string, n *yaml.Node) {
 	if n.Kind != yaml.ScalarNode || !strings.Contains(n.Value, "${") {
 		return
 	}
+	l.origin(name, n)
 	n.Value = variable.ReplaceAllStringFunc(n.Value, func(match string) string {
 		m := variable.FindStringSubmatch(match)
 		if v, ok := l.lookup(m[1]); ok && v != "" {

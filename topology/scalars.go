@@ -95,3 +95,11 @@ func (r *PerSecond) UnmarshalYAML(n *yaml.Node) error {
 func fault(n *yaml.Node, format string, args ...any) error {
 	return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: ", n.Line) + fmt.Sprintf(format, args...)}}
 }
+
+// or sets a zero value to its default.
+func or[T comparable](p *T, v T) {
+	var zero T
+	if *p == zero {
+		*p = v
+	}
+}

@@ -40,7 +40,10 @@ type Topology struct {
 	Operations   []Operation // sorted by name
 	Money        Money
 	Waivers      []Waiver
-	TimeScale    float64 // every duration of the files was multiplied by this; 1 outside demos and drills
+	Environments map[string]Environment // what each may reach; empty: all everything
+	Access       *Access                // nil: access to Kafka is somebody else's to give
+	Subscribers  []Subscriber           // other teams, sorted by name
+	TimeScale    float64                // every duration of the files was multiplied by this; 1 outside demos and drills
 
 	written map[string]place // see Written
 }
@@ -52,6 +55,7 @@ type Topic struct {
 	Replicas   int16 // -1: the broker's default
 	Configs    map[string]string
 	Schema     string // .avsc of its values, registered under <topic>-value; empty for none
+	name       string // without the prefix
 }
 
 // Team is who is asked and paged.
@@ -131,6 +135,9 @@ type Source struct {
 	Checks map[string]Check `yaml:"checks"`
 	// Mark (file:line) is where the source was read, for errors.
 	Mark string `yaml:"-"`
+
+	files     []*SecretFile // of Secrets, by index; nil for those that are fixed
+	tokenFile *SecretFile
 }
 
 // Wait says whose outcomes a caller may wait for, once its event is durable. It holds nothing up but the caller.
@@ -204,6 +211,8 @@ type Auth struct {
 	Bearer Secret `yaml:"bearer"`
 	Header string `yaml:"header"` // name of a header that carries Value, for API keys
 	Value  Secret `yaml:"value"`
+
+	file *SecretFile // of Bearer, or else of Value; nil when that is fixed
 }
 
 // FileSink appends one CSV row per event to a file per day and partition; a row's first column is the idempotency key, so
@@ -277,36 +286,6 @@ func (in *Integration) Correcting(et schemas.EventType, field schemas.Field) *Ro
 // RefundFull is the pseudo-type of Route.SupersededBy and Route.On: see there.
 const RefundFull schemas.EventType = "refund.full"
 
-// Retry is how a delivery is repeated; the order's lane waits meanwhile, nothing else does.
-type Retry struct {
-	Initial     Duration `yaml:"initial"`       // first ceiling of the full-jitter backoff. Default 200ms
-	Max         Duration `yaml:"max"`           // greatest ceiling. Default 2m
-	GiveUpAfter Duration `yaml:"give_up_after"` // then the event is parked. Default 2h
-	// Budget is the share of repetitions among calls; beyond it (and ten a second) they wait. Default 20%.
-	Budget Percent `yaml:"budget"`
-}
-
-// Breaker stops all calls of an integration while it mostly fails.
-type Breaker struct {
-	Failures Percent  `yaml:"failures"` // share of the last Of calls. Default 50%
-	Of       int      `yaml:"of"`       // default 20
-	Open     Duration `yaml:"open"`     // how long no call is made; then one probe. Default 30s
-}
-
-// Rate is the greatest number of calls of an integration, over all its instances: each takes the share that its partitions
-// are of all.
-type Rate struct {
-	Limit PerSecond `yaml:"limit"` // default none
-	// Slow gives hours of the week a lower limit: Monday mornings.
-	Slow []Slow `yaml:"slow"`
-}
-
-// Slow is hours of the week with a limit of their own.
-type Slow struct {
-	Window `yaml:",inline"`
-	Limit  PerSecond `yaml:"limit"`
-}
-
 // Integration is one downstream with its rules: integrations/<name>.yaml. Its group, ledger and parked topics follow
 // from the name.
 type Integration struct {
@@ -339,7 +318,9 @@ type Integration struct {
 	Objective Percent `yaml:"objective"`
 	// Facts says which facts of an order it may be told, and when none. Default nil: nobody asks on its behalf.
 	Facts *Facts `yaml:"facts"`
-	Mark  string `yaml:"-"`
+	// Environment asks the downstream which environment it is. Default nil: it is not asked.
+	Environment *Handshake `yaml:"environment"`
+	Mark        string     `yaml:"-"`
 }
 
 // Window is a time of the week in which no call is made.
@@ -369,7 +350,8 @@ const (
 	TopicStatus         = "status"
 	TopicCommands       = "commands"
 	TopicDisagreements  = "disagreements"
-	TopicKeys           = "keys" // of personal data: its readers may read that
+	TopicKeys           = "keys"     // of personal data: its readers may read that
+	TopicTopology       = "topology" // whose the cluster is, and which plans were applied
 )
 
 // Integration finds one by name; nil when there is none.

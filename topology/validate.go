@@ -163,6 +163,7 @@ func (l *loader) integration(t *Topology, in *Integration) {
 	}
 	l.idempotency(file, in)
 	l.facts(t, file, in.Facts)
+	l.handshake(file, in.Environment)
 	for i := range in.Deliver {
 		l.route(t, file, in, i)
 		l.unsendable(t, file, fmt.Sprintf("deliver.%d", i), &in.Deliver[i])

@@ -74,7 +74,7 @@ func (k *httpKind) transportResult(ev *schemas.Event, err error, sent bool) Resu
 	if errors.Is(err, context.DeadlineExceeded) {
 		text = "no answer within the timeout"
 	}
-	return Result{Class: class, Detail: excerpt(schemas.MaskFor(ev, k.mask.Replace(text)))}
+	return Result{Class: class, Detail: excerpt(schemas.MaskFor(ev, k.mask.Load().Replace(text)))}
 }
 
 // reference finds the downstream's id in its JSON answer by a dotted path; empty when it is not there.
@@ -145,8 +145,10 @@ func secrets(in *topology.Integration) []string {
 		if r.HTTP == nil {
 			continue
 		}
-		hide(r.HTTP.Auth.Bearer.Reveal())
-		hide(r.HTTP.Auth.Value.Reveal())
+		for _, auth := range []topology.Auth{r.HTTP.Auth, r.HTTP.Auth.Now()} {
+			hide(auth.Bearer.Reveal())
+			hide(auth.Value.Reveal())
+		}
 		for name, value := range r.HTTP.Headers {
 			if !strings.EqualFold(name, "Accept") && !strings.EqualFold(name, "Content-Type") {
 				hide(value)

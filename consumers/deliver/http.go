@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/binaryandbeyond/seam/schemas"
@@ -29,7 +30,7 @@ type httpKind struct {
 	probe   *topology.Template
 	method  string
 	calls   sync.Map // *topology.Route to *httpCall
-	mask    *strings.Replacer
+	mask    atomic.Pointer[strings.Replacer]
 
 	mu  sync.RWMutex
 	via map[origin]carrier
@@ -39,11 +40,12 @@ type httpKind struct {
 type httpCall struct {
 	address *topology.Template
 	fields  []field
+	auth    topology.Auth // that the fields were made of
 }
 
 func newHTTP(in *topology.Integration) (*httpKind, error) {
 	k := &httpKind{in: in, via: map[origin]carrier{}, direct: newDirect(in.Timeout.D()), proxied: newProxied(in.Timeout.D(), in.InFlight)}
-	k.mask = strings.NewReplacer(secrets(in)...)
+	k.mask.Store(strings.NewReplacer(secrets(in)...))
 	if in.Idempotency.Probe != "" {
 		method, address, _ := strings.Cut(in.Idempotency.Probe, " ")
 		t, err := topology.ParseTemplate(address)
@@ -117,7 +119,7 @@ func (k *httpKind) Read(ctx context.Context, r Request, address string) Result {
 	default:
 		res.Class = Retry
 	}
-	res.Detail, res.RetryAfter = excerpt(schemas.MaskText(k.mask.Replace(string(got.body)))), retryAfter(got.header, time.Now())
+	res.Detail, res.RetryAfter = excerpt(schemas.MaskText(k.mask.Load().Replace(string(got.body)))), retryAfter(got.header, time.Now())
 	return res
 }
 
@@ -134,9 +136,10 @@ func (k *httpKind) send(ctx context.Context, r Request, call *httpCall, m messag
 	return got, Result{Status: got.status}, nil
 }
 
-// call is what a route's requests have in common, worked out once.
+// call is what a route's requests have in common, worked out once, and again when its secret is another.
 func (k *httpKind) call(route *topology.Route) (*httpCall, error) {
-	if c, ok := k.calls.Load(route); ok {
+	auth := route.HTTP.Auth.Now()
+	if c, ok := k.calls.Load(route); ok && c.(*httpCall).auth == auth {
 		return c.(*httpCall), nil
 	}
 	address, err := topology.ParseTemplate(route.HTTP.URL)
@@ -147,18 +150,19 @@ func (k *httpKind) call(route *topology.Route) (*httpCall, error) {
 	for name, value := range route.HTTP.Headers {
 		head.Set(name, value)
 	}
-	if auth := route.HTTP.Auth; auth.Bearer != "" {
+	if auth.Bearer != "" {
 		head.Set("Authorization", "Bearer "+auth.Bearer.Reveal())
 	}
-	if auth := route.HTTP.Auth; auth.Header != "" {
+	if auth.Header != "" {
 		head.Set(auth.Header, auth.Value.Reveal())
 	}
-	fresh := &httpCall{address: address}
+	fresh := &httpCall{address: address, auth: auth}
 	for _, name := range slices.Sorted(maps.Keys(head)) {
 		fresh.fields = append(fresh.fields, field{name, head.Get(name)}) // checked when the topology was read
 	}
-	c, _ := k.calls.LoadOrStore(route, fresh)
-	return c.(*httpCall), nil
+	k.mask.Store(strings.NewReplacer(secrets(k.in)...))
+	k.calls.Store(route, fresh)
+	return fresh, nil
 }
 
 // do addresses a message, makes the call and classes what came of it.
@@ -172,11 +176,14 @@ func (k *httpKind) do(ctx context.Context, r Request, call *httpCall, m message,
 		return res
 	}
 	res.Class = k.meaning(got, r.Route)
+	if res.Class == Credentials {
+		call.auth.Stale()
+	}
 	if !got.broken && (res.Class == Delivered || res.Class == AlreadyDone) {
 		res.Reference = reference(got.body, r.Route.Answers.Reference)
 		return res
 	}
-	res.Detail, res.RetryAfter = excerpt(schemas.MaskFor(cmp.Or(r.Whole, r.Event), k.mask.Replace(string(got.body)))), retryAfter(got.header, time.Now())
+	res.Detail, res.RetryAfter = excerpt(schemas.MaskFor(cmp.Or(r.Whole, r.Event), k.mask.Load().Replace(string(got.body)))), retryAfter(got.header, time.Now())
 	return res
 }
 

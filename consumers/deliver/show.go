@@ -54,12 +54,12 @@ func (k *httpKind) show(r Request) (*Shown, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Shown{Method: r.Route.HTTP.Method, URL: k.mask.Replace(to.Redacted()), Key: r.Key}
+	out := &Shown{Method: r.Route.HTTP.Method, URL: k.mask.Load().Replace(to.Redacted()), Key: r.Key}
 	if out.Method != http.MethodGet && out.Method != http.MethodHead {
 		out.Body = body
 	}
 	for _, f := range slices.Concat(call.fields, fields) {
-		value := k.mask.Replace(f.value)
+		value := k.mask.Load().Replace(f.value)
 		if auth := r.Route.HTTP.Auth; strings.EqualFold(f.name, "Authorization") || auth.Header != "" && strings.EqualFold(f.name, auth.Header) {
 			value = hidden(f.value)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/binaryandbeyond/seam/schemas"
@@ -215,6 +216,7 @@ func (k *Kafka) remove(t testing.TB) {
 			t.Logf("clean up: delete topics: %v", err)
 		}
 	}
+	k.removeAccess(ctx, t, client)
 	registry := k.RegistryClient(t)
 	subjects, err := registry.Subjects(ctx)
 	if err != nil {
@@ -226,6 +228,33 @@ func (k *Kafka) remove(t testing.TB) {
 				t.Logf("clean up: delete subject %s: %v", s, err)
 			}
 		}
+	}
+}
+
+// removeAccess deletes the ACLs of what has the prefix, where the cluster has any.
+func (k *Kafka) removeAccess(ctx context.Context, t testing.TB, client *kgo.Client) {
+	ask := kmsg.NewPtrDescribeACLsRequest()
+	ask.ResourceType, ask.ResourcePatternType = kmsg.ACLResourceTypeAny, kmsg.ACLResourcePatternTypeAny
+	ask.Operation, ask.PermissionType = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
+	have, err := ask.RequestWith(ctx, client)
+	if err != nil {
+		t.Logf("clean up: describe ACLs: %v", err)
+		return
+	}
+	req := kmsg.NewPtrDeleteACLsRequest()
+	for _, r := range have.Resources {
+		if strings.HasPrefix(r.ResourceName, k.Prefix) {
+			f := kmsg.NewDeleteACLsRequestFilter()
+			f.ResourceType, f.ResourceName, f.ResourcePatternType = r.ResourceType, &r.ResourceName, r.ResourcePatternType
+			f.Operation, f.PermissionType = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
+			req.Filters = append(req.Filters, f)
+		}
+	}
+	if len(req.Filters) == 0 {
+		return
+	}
+	if _, err := req.RequestWith(ctx, client); err != nil {
+		t.Logf("clean up: delete ACLs: %v", err)
 	}
 }
 
