@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,10 +8,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/binaryandbeyond/seam/consumers/reconcile"
 	"github.com/binaryandbeyond/seam/schemas"
-	"github.com/binaryandbeyond/seam/topology"
 )
 
 // decideDisagreement is acknowledge or waive: first what is meant, then, with --execute, the decision.
@@ -53,7 +51,11 @@ func (c *cli) decideDisagreement(kind schemas.CommandKind, short string) *cobra.
 				until := decided.At.Add(lasts)
 				decided.Until = &until
 			}
-			if err := c.decideAbout(cmd.Context(), decided); err != nil {
+			cfg, err := c.reader()
+			if err != nil {
+				return err
+			}
+			if err := c.command(cmd.Context(), cfg, placed{decided, reconcile.Partition(decided.Key, cfg.Topology.Partitions)}); err != nil {
 				return err
 			}
 			fmt.Fprintf(c.out, "%d disagreements; the reconciler takes it from here\n", n)
@@ -70,23 +72,4 @@ func (c *cli) decideDisagreement(kind schemas.CommandKind, short string) *cobra.
 	}
 	f.BoolVar(&execute, "execute", false, "decide; without it only what would be decided is shown")
 	return cmd
-}
-
-// decideAbout writes a decision to the partition of its order.
-func (c *cli) decideAbout(ctx context.Context, decided *schemas.Command) error {
-	cfg, err := c.reader()
-	if err != nil {
-		return err
-	}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, cfg.Options...), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	topic := cfg.Topology.TopicName(topology.TopicCommands)
-	value, err := cfg.Serde.EncodeCommand(ctx, topic+"-value", decided)
-	if err != nil {
-		return err
-	}
-	return client.ProduceSync(ctx, &kgo.Record{Topic: topic, Key: []byte(decided.Key), Value: value}).FirstErr()
 }

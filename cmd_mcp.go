@@ -134,7 +134,7 @@ func (c *cli) mcpBackend() mcp.Backend {
 			if err != nil {
 				return err
 			}
-			return c.command(ctx, cfg, events, kind, who, why)
+			return c.command(ctx, cfg, aboutParked(events, kind, who, why)...)
 		},
 	}
 }

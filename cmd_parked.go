@@ -124,7 +124,7 @@ func (c *cli) decide(f *parkedFilter, kind schemas.CommandKind, short string) *c
 				fmt.Fprintf(c.out, "%d events of %d orders; nothing is decided yet: --execute does it\n", len(all), len(orders))
 				return nil
 			}
-			if err := c.command(cmd.Context(), cfg, all, kind, who, why); err != nil {
+			if err := c.command(cmd.Context(), cfg, aboutParked(all, kind, who, why)...); err != nil {
 				return err
 			}
 			fmt.Fprintf(c.out, "%d events of %d orders; the workers take it from here\n", len(all), len(orders))
@@ -163,8 +163,23 @@ func (c *cli) waiting(ctx context.Context, f *parkedFilter) (reconcile.ReadConfi
 	return cfg, out, nil
 }
 
-// command writes one decision per event, to the partition that its event is of.
-func (c *cli) command(ctx context.Context, cfg reconcile.ReadConfig, all []*schemas.ParkedRecord, kind schemas.CommandKind, who, why string) error {
+// placed is a decision and the partition of the event or order that it is about.
+type placed struct {
+	*schemas.Command
+	partition int32
+}
+
+// aboutParked is one decision for each parked event.
+func aboutParked(events []*schemas.ParkedRecord, kind schemas.CommandKind, who, why string) []placed {
+	var out []placed
+	for _, p := range events {
+		out = append(out, placed{&schemas.Command{ID: uuid.NewString(), Kind: kind, Integration: p.Integration, Topic: p.Topic, Key: p.Key, EventID: p.EventID, Who: who, Why: why, At: time.Now().UTC()}, p.Partition})
+	}
+	return out
+}
+
+// command writes decisions, each to the partition of what it is about: whoever reads that reads it.
+func (c *cli) command(ctx context.Context, cfg reconcile.ReadConfig, list ...placed) error {
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, cfg.Options...), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
 		return err
@@ -172,13 +187,12 @@ func (c *cli) command(ctx context.Context, cfg reconcile.ReadConfig, all []*sche
 	defer client.Close()
 	topic := cfg.Topology.TopicName(topology.TopicCommands)
 	var records []*kgo.Record
-	for _, p := range all {
-		value, err := cfg.Serde.EncodeCommand(ctx, topic+"-value", &schemas.Command{ID: uuid.NewString(), Kind: kind, Integration: p.Integration, Topic: p.Topic, Key: p.Key,
-			EventID: p.EventID, Who: who, Why: why, At: time.Now().UTC()})
+	for _, d := range list {
+		value, err := cfg.Serde.EncodeCommand(ctx, topic+"-value", d.Command)
 		if err != nil {
 			return err
 		}
-		records = append(records, &kgo.Record{Topic: topic, Partition: p.Partition, Key: []byte(p.Key), Value: value})
+		records = append(records, &kgo.Record{Topic: topic, Partition: d.partition, Key: []byte(d.Key), Value: value})
 	}
 	return client.ProduceSync(ctx, records...).FirstErr()
 }

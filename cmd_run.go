@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,15 +27,20 @@ func (c *cli) run() *cobra.Command {
 		Short: "Run the edge, the integrations and the reconciler",
 		Long: "Runs the edge, the integrations and the reconciler until it is interrupted. Without --bootstrap-server Kafka and the\n" +
 			"registry are embedded in the process, and gone with it. Addresses and secrets come from the variables that the\n" +
-			"topology names (WAREHOUSE_URL, SHOPIFY_SECRET, ...): what is unset and needed is listed.",
+			"topology names (WAREHOUSE_URL, SHOPIFY_SECRET, ...): what is unset and needed is listed. --only reconcile calls nobody\n" +
+			"and takes nothing in: it needs none of them.",
 		Example: "  seam run --bootstrap-server kafka:9092 --registry http://registry:8080/apis/ccompat/v7 --instance seam-0\n" +
-			"  seam run --only edge --listen :8080\n  seam run --only warehouse,erp",
+			"  seam run --only edge --listen :8080\n  seam run --only warehouse,erp\n  seam run --only reconcile --view postgres://seam@db/seam\n" +
+			"  seam run --only enrichment --facts http://seam-0:8090",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := logger(cmd.ErrOrStderr(), level)
 			if err != nil {
 				return err
 			}
-			if cfg.Topology, err = topology.Load(c.files(), topology.WithFiles(os.LookupEnv)); err != nil {
+			if cfg.Topology, err = loaderOf(cfg.Only)(c.files(), topology.WithFiles(os.LookupEnv)); err != nil {
+				return err
+			}
+			if err := admit(cfg.Topology, cfg.Only); err != nil {
 				return err
 			}
 			cfg.Topology.Scale(scale)
@@ -55,6 +62,7 @@ func (c *cli) run() *cobra.Command {
 	f.StringVar(&cfg.Listen, "listen", env("SEAM_LISTEN", "127.0.0.1:8080"), "address of the edge, for webhooks (SEAM_LISTEN)")
 	f.StringVar(&cfg.Console, "console", env("SEAM_CONSOLE", "127.0.0.1:8090"), "address of the orders page, its API and /metrics; no sign-in: never on the internet (SEAM_CONSOLE)")
 	f.StringVar(&cfg.DataDir, "data", os.Getenv("SEAM_DATA"), "folder of spools, cursors, the ledgers' local copy and the view, of one process; when empty a temporary one, and ledgers stay in memory (SEAM_DATA)")
+	f.StringVar(&cfg.Facts, "facts", os.Getenv("SEAM_FACTS"), "URL of the console that is asked for the facts which calls carry, where the role reconcile is another process's (SEAM_FACTS)")
 	f.StringVar(&cfg.Instance, "instance", os.Getenv("SEAM_INSTANCE"), "stable name of this process; a restart under it takes its partitions back at once (SEAM_INSTANCE)")
 	f.StringSliceVar(&cfg.Only, "only", nil, "roles to run: edge, reconcile, names of integrations; all when empty")
 	f.Float64Var(&scale, "time-scale", 1, "multiply every duration of the topology, for drills")
@@ -62,6 +70,14 @@ func (c *cli) run() *cobra.Command {
 	f.BoolVar(&cfg.Apply, "apply", false, "create topics and schemas that a real cluster lacks first")
 	f.StringVar(&level, "log-level", env("SEAM_LOG_LEVEL", "info"), "debug, info, warn or error (SEAM_LOG_LEVEL)")
 	return cmd
+}
+
+// loaderOf is how the topology is read for some roles: the reconciler alone needs no address and no secret.
+func loaderOf(roles []string) func(fs.FS, func(string) (string, bool)) (*topology.Topology, error) {
+	if len(roles) > 0 && !slices.ContainsFunc(roles, func(r string) bool { return r != "reconcile" }) {
+		return topology.LoadForReading
+	}
+	return topology.Load
 }
 
 // env is a variable or its default.
@@ -80,7 +96,8 @@ func (c *cli) demo() *cobra.Command {
 		Use: "demo", Args: cobra.NoArgs,
 		Short: "Watch a shop's bad Monday happen to eleven systems, and Seam survive it",
 		Long: "Runs Kafka, a registry, Seam and eleven simulated systems in this process, tells a day in which everything goes wrong,\n" +
-			"and then compares what happened with what should have. Exit code 1 if anything was lost or doubled.",
+			"and then compares what happened with what should have. Exit code 1 if anything was lost or doubled. The view is a\n" +
+			"database of its own, gone at the end; --view keeps it in that one instead (SEAM_VIEW counts only beside a real cluster).",
 		Example: "  seam demo\n  seam demo --orders 1000 --seed 7\n  seam demo --keep   # stays up, with the edge open for your own webhook",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := slog.New(slog.DiscardHandler)
@@ -97,7 +114,7 @@ func (c *cli) demo() *cobra.Command {
 				if cfg.Keep {
 					at = console
 				}
-				return app.Run(ctx, app.Config{Console: at, Topology: s.Topology, Brokers: c.brokerList(), Registry: c.registry, Apply: true, WellKnownPorts: cfg.Keep, Listen: s.Listen, DataDir: s.DataDir, Instance: "demo", Logger: log,
+				return app.Run(ctx, app.Config{Console: at, View: c.demoView(cmd), Topology: s.Topology, Brokers: c.brokerList(), Registry: c.registry, Apply: true, WellKnownPorts: cfg.Keep, Listen: s.Listen, DataDir: s.DataDir, Instance: "demo", Logger: log,
 					Ready: func(i app.Info) {
 						ready(drills.Running{EdgeURL: i.EdgeURL, ConsoleURL: i.ConsoleURL, BootstrapServers: strings.Join(i.BootstrapServers, ","), RegistryURL: i.RegistryURL})
 					}})
@@ -128,6 +145,15 @@ func (c *cli) demo() *cobra.Command {
 		}
 	}
 	return cmd
+}
+
+// demoView is where a demo keeps its view. With an embedded cluster it is not the one of SEAM_VIEW, which is another cluster's:
+// a view is emptied when its topics are others.
+func (c *cli) demoView(cmd *cobra.Command) string {
+	if c.brokers != "" || cmd.Flags().Changed("view") {
+		return c.view
+	}
+	return ""
 }
 
 // kept tells how to go on with what --keep left running.

@@ -28,7 +28,7 @@ func (c *cli) plan() *cobra.Command {
 			"those that lose something, \"!\" those that are refused. Exit 0: nothing to do; 1: something is refused; 2: there are changes.",
 		Example: "  seam plan --bootstrap-server kafka:9092 --registry http://registry:8080/apis/ccompat/v7\n  seam plan --out plan.json && seam apply plan.json\n  seam plan --json\n  seam plan history",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			g, err := c.ground(cmd)
+			g, err := c.ground(cmd, false)
 			if err != nil {
 				return err
 			}
@@ -72,7 +72,7 @@ func (c *cli) apply() *cobra.Command {
 			"written down in the topic topology: seam plan history shows it.",
 		Example: "  seam apply --bootstrap-server kafka:9092 --registry http://registry:8080/apis/ccompat/v7\n  seam apply plan.json\n  seam apply --allow-danger",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			g, err := c.ground(cmd)
+			g, err := c.ground(cmd, true)
 			if err != nil {
 				return err
 			}
@@ -144,12 +144,17 @@ type ground struct {
 
 func (g *ground) close() { g.client.Close() }
 
-// ground reads files and cluster. A cluster that the files forbid is refused; one that another environment claimed is in the plan.
-func (c *cli) ground(cmd *cobra.Command) (*ground, error) {
+// ground reads files and cluster; with reviewed nothing that the review refuses. A cluster that the files forbid is refused; one that another environment claimed is in the plan.
+func (c *cli) ground(cmd *cobra.Command, reviewed bool) (*ground, error) {
 	g := &ground{}
 	var err error
 	if g.topo, err = topology.LoadForReading(c.files(), os.LookupEnv); err != nil {
 		return nil, err
+	}
+	if reviewed {
+		if err := admit(g.topo, nil); err != nil {
+			return nil, err
+		}
 	}
 	if err := g.topo.AllowCluster(c.brokerList(), c.registry, c.pointer()); err != nil {
 		return nil, err
@@ -221,7 +226,7 @@ func (c *cli) show(g *ground, plan []topology.Change, asJSON bool) error {
 func (c *cli) pointer() string {
 	switch {
 	case c.brokers == "":
-		return "the embedded broker of this machine"
+		return "the port of an embedded Seam"
 	case c.brokers == os.Getenv("SEAM_BROKERS"):
 		return "SEAM_BROKERS"
 	}

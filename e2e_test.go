@@ -40,6 +40,12 @@ type whole struct {
 // newWhole starts the world and Seam on the cluster of the test.
 func newWhole(t *testing.T) *whole {
 	t.Helper()
+	return newWholeWith(t, func(*topology.Topology) {})
+}
+
+// newWholeWith is newWhole with changes of the topology.
+func newWholeWith(t *testing.T, change func(*topology.Topology)) *whole {
+	t.Helper()
 	w := &whole{T: t, kafka: topologytest.Cluster(t)}
 	var mu sync.Mutex
 	dir := t.TempDir()
@@ -62,7 +68,11 @@ func newWhole(t *testing.T) *whole {
 	w.topo.Scale(1.0 / 600)
 	for i := range w.topo.Integrations {
 		w.topo.Integrations[i].ExpiresAfter = 0 // the real payloads are of other years
+		if f := w.topo.Integrations[i].Facts; f != nil {
+			f.MaxStaleness, f.MaxStalenessOf = 0, nil
+		}
 	}
+	change(w.topo)
 	registry, err := sr.NewClient(sr.URLs(w.kafka.Registry))
 	if err != nil {
 		t.Fatal(err)

@@ -32,6 +32,9 @@ var (
 	errChanges = errors.New("there are changes") // 2, as Terraform's -detailed-exitcode
 )
 
+// usage is wrong usage that is found only once a verb's work has begun.
+type usage struct{ error }
+
 // run is the whole command: exit 0 ok, 1 found a fault or failed, 2 wrong usage.
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -51,7 +54,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	fmt.Fprintf(stderr, "seam: %v\n", err)
-	if !ran {
+	var wrong usage
+	if !ran || errors.As(err, &wrong) {
 		fmt.Fprintf(stderr, "see seam --help\n")
 		return 2
 	}
@@ -59,8 +63,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 // newRoot is the tree of verbs; ran is set once a verb's own work begins, which is where wrong usage ends.
-func newRoot(stdout io.Writer, ran *bool) *cobra.Command {
-	c := &cli{out: stdout}
+func newRoot(stdout io.Writer, ran *bool) *cobra.Command { return (&cli{out: stdout}).root(ran) }
+
+// root is the tree of verbs over what they share.
+func (c *cli) root(ran *bool) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "seam",
 		Short: "Connects a shop to everything behind it, and proves per order that it did",
@@ -74,7 +80,7 @@ func newRoot(stdout io.Writer, ran *bool) *cobra.Command {
 	f.StringVar(&c.registry, "registry", os.Getenv("SEAM_REGISTRY"), "schema registry URL (SEAM_REGISTRY)")
 	f.StringVar(&c.dir, "topology", os.Getenv("SEAM_TOPOLOGY"), "folder of topology files; the shipped ones when empty (SEAM_TOPOLOGY)")
 	f.StringVar(&c.view, "view", os.Getenv("SEAM_VIEW"), "the reconciler's database: an SQLite file or postgres://... (SEAM_VIEW)")
-	root.AddCommand(c.demo(), c.run(), c.ingest(), c.plan(), c.apply(), c.environment(), c.diff(), c.order(), c.disagreements(), c.totals(), c.export(), c.sources(), c.rebuild(), c.status(), c.parked(), c.mcp(), c.quarantine(), c.redact(), c.subscribe(), c.bench(), versionCommand())
+	root.AddCommand(c.demo(), c.run(), c.ingest(), c.review(), c.plan(), c.apply(), c.environment(), c.diff(), c.order(), c.disagreements(), c.totals(), c.export(), c.sources(), c.rebuild(), c.status(), c.parked(), c.mcp(), c.quarantine(), c.redact(), c.subscribe(), c.bench(), versionCommand())
 	return root
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func (c *Config) handshakes(ctx context.Context) error {
 			}
 			if want := in.Environment.Want(c.Topology.Environment); said != want {
 				errs[i] = fmt.Errorf("this is environment %s, and %s at %s says that it is %q, not %q: %s points to another environment's",
-					c.Topology.Environment, in.Name, in.Environment.Get, said, want, in.Mark)
+					c.Topology.Environment, in.Name, redacted(in.Environment.Get), said, want, in.Mark)
 			}
 			return nil
 		})
@@ -47,6 +48,15 @@ func (c *Config) handshakes(ctx context.Context) error {
 		return err
 	}
 	return errors.Join(errs...)
+}
+
+// redacted is an address without its password.
+func redacted(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "its address" // Load has read it
+	}
+	return u.Redacted()
 }
 
 // ask makes the call and finds what it says.

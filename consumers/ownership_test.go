@@ -209,3 +209,28 @@ func TestUndoneIsForgotten(t *testing.T) {
 		t.Errorf("withheld (-want +got):\n%s", diff)
 	}
 }
+
+// TestCorrectionIsNotedByAll: an integration that takes no corrections is kept from the state that a person decided against all
+// the same, also after a restart, and until the owner says something newer.
+func TestCorrectionIsNotedByAll(t *testing.T) {
+	t.Parallel()
+	fix := says("a2", schemas.OrderCorrected, "team:finance", 0, "- refunded")
+	fix.SourceVersion, fix.Correction = "2026-11-23T12:01:00Z", &schemas.Correction{Field: "order.payment_status", Of: "erp", Held: []schemas.System{"erp"}, Basis: []schemas.OwnerWord{{System: "shop", Version: "5", Time: noon}}, Who: "jo", Why: "asked"}
+	b := newOwnedBench(t, owners, states)
+	stop := b.start()
+	b.publish(says("a1", schemas.OrderUpdated, "shop", 5, "open paid"), fix)
+	b.wait(2)
+	stop()
+	b.start()
+	b.publish(says("a3", schemas.PaymentCaptured, "shop", 5, "open paid"), says("a4", schemas.OrderUpdated, "shop", 6, "open voided"))
+	outcomes := b.wait(4)
+	if diff := cmp.Diff([]string{"a1=delivered", "a2=withheld/not_subscribed", "a3=delivered", "a4=delivered"}, kinds(outcomes)); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a1 open paid - -", "a3 open - - -", "a4 open voided - -"}, b.sent()); diff != "" {
+		t.Errorf("sent (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a3 order.payment_status corrected"}, withheld(outcomes)); diff != "" {
+		t.Errorf("withheld (-want +got):\n%s", diff)
+	}
+}

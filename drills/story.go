@@ -16,6 +16,7 @@ import (
 
 	"github.com/binaryandbeyond/seam/drills/sim"
 	"github.com/binaryandbeyond/seam/topology"
+	"github.com/binaryandbeyond/seam/topology/review"
 )
 
 // StoryConfig says which Monday is told.
@@ -126,6 +127,9 @@ func (t *tale) prepare() error {
 	}
 	t.world, t.used = world, map[string]bool{}
 	if t.topo, err = topology.Load(topology.Default(), t.lookup()); err != nil {
+		return fmt.Errorf("story: %w", err)
+	}
+	if err := review.Admit(t.topo, time.Now(), nil); err != nil {
 		return fmt.Errorf("story: %w", err)
 	}
 	t.topo.Scale(t.cfg.Scale)

@@ -18,12 +18,16 @@ type reply struct {
 	EventIDs    []schemas.EventID `json:"event_ids,omitempty"`
 	Quarantined schemas.EventID   `json:"quarantined,omitempty"` // of the first reject
 	Reason      string            `json:"reason,omitempty"`
+	keys        []string          // of the events' records, each once
 }
 
 func replyOf(d *delivery, r *reading) reply {
 	var rep reply
 	for _, ev := range r.events {
 		rep.EventIDs = append(rep.EventIDs, ev.ID)
+		if !slices.Contains(rep.keys, ev.Subject) {
+			rep.keys = append(rep.keys, ev.Subject)
+		}
 	}
 	if len(r.rejects) > 0 {
 		q := d.quarantined(r.origin, r.rejects[0])

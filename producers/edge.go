@@ -24,6 +24,9 @@ import (
 type Config struct {
 	Topology  *topology.Topology
 	Publisher *Publisher
+	// Options say how to reach the cluster, for sources whose callers may wait for outcomes (Prefer: wait=5); without them
+	// those are told where to ask.
+	Options []kgo.Opt
 	// SpoolDir is where sources with spool: true keep deliveries while Kafka is away, and where polls keep their cursors.
 	// Required when there is such a source; without it a poll begins anew at each start.
 	SpoolDir string
@@ -42,6 +45,7 @@ type Edge struct {
 	sources map[string]*inlet
 	files   []*watcher
 	polls   []*poll
+	waits   *waits
 	// patience is how long a delivery of a spooling source waits for Kafka before it goes to disk.
 	patience time.Duration
 }
@@ -73,6 +77,7 @@ func New(cfg Config) (*Edge, error) {
 		return nil, err
 	}
 	e := &Edge{cfg: cfg, metrics: m, sources: map[string]*inlet{}, patience: spoolAfter}
+	e.waits = newWaits(e)
 	var faults []error
 	for i := range cfg.Topology.Sources {
 		if err := e.open(&cfg.Topology.Sources[i]); err != nil {
@@ -131,6 +136,9 @@ func (e *Edge) Run(ctx context.Context) error {
 			g.Go(func() error { return e.drain(ctx, in) })
 		}
 	}
+	if e.waits.needed() && e.cfg.Options != nil {
+		g.Go(func() error { return e.waits.run(ctx) })
+	}
 	for _, w := range e.files {
 		g.Go(func() error { return w.run(ctx) })
 	}
@@ -140,11 +148,12 @@ func (e *Edge) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// Handler serves POST /in/{source}. The server's timeouts are its owner's to set; each request answers within the
+// Handler serves POST /in/{source}, and GET /in/{source}/events/{token} for callers that waited in vain. The server's timeouts are its owner's to set; each request answers within the
 // source's own limit.
 func (e *Edge) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/in/{source}", e.serve)
+	mux.HandleFunc("GET /in/{source}/events/{token}", e.status)
 	return mux
 }
 
@@ -176,7 +185,16 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	in.received.Inc()
-	rep, err := e.take(ctx, in, d)
+	prefer := time.Duration(0)
+	if in.source.Wait != nil {
+		prefer = preferred(req.Header)
+	}
+	var rep waitReply
+	if prefer > 0 {
+		rep, err = e.takeAndWait(ctx, in, d, prefer)
+	} else {
+		rep.reply, err = e.keep(ctx, in, d, in.platform.read(d))
+	}
 	switch {
 	case errors.Is(err, errBodyTooLarge):
 		e.refuse(w, in, http.StatusRequestEntityTooLarge, errBodyTooLarge)
@@ -185,8 +203,10 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 		e.cfg.Logger.Warn("delivery not taken", "source", name, "error", err)
 		w.Header().Set("Retry-After", "10")
 		http.Error(w, "try again later", http.StatusServiceUnavailable)
+	case prefer > 0:
+		e.answerWaited(w, in, d, prefer, rep)
 	default:
-		e.answer(w, in, rep)
+		e.answer(w, in, rep.reply)
 	}
 }
 
@@ -198,7 +218,7 @@ func (in *inlet) within() time.Duration {
 	if d := in.source.AnswerWithin.D(); d > 0 {
 		return d - d/10
 	}
-	return in.platform.within
+	return in.source.Platform.Facts().AnswerWithin
 }
 
 // The refusals of receive.
@@ -264,10 +284,9 @@ func (e *Edge) refuse(w http.ResponseWriter, in *inlet, status int, err error) {
 	http.Error(w, strings.ToLower(http.StatusText(status)), status)
 }
 
-// take reads an authentic delivery and makes it durable: in Kafka, or in the spool while Kafka is away or the spool still
+// keep makes what an authentic delivery came to durable: in Kafka, or in the spool while Kafka is away or the spool still
 // holds earlier ones.
-func (e *Edge) take(ctx context.Context, in *inlet, d *delivery) (reply, error) {
-	r := in.platform.read(d)
+func (e *Edge) keep(ctx context.Context, in *inlet, d *delivery, r *reading) (reply, error) {
 	if in.spool == nil {
 		return e.publish(ctx, d, r)
 	}

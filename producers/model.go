@@ -19,11 +19,13 @@ var (
 )
 
 // modelNames are the members of each struct of the model by their names in JSON, files and ownership.yaml: the Go name in
-// snake case ("TrackingURL" is tracking_url).
+// snake case ("TrackingURL" is tracking_url). Corrections are not among them: no source makes one.
 func modelNames(t reflect.Type) map[string]int {
 	names := map[string]int{}
 	for i := range t.NumField() {
-		names[snake(t.Field(i).Name)] = i
+		if t.Field(i).Type != reflect.TypeFor[*schemas.Correction]() {
+			names[snake(t.Field(i).Name)] = i
+		}
 	}
 	return names
 }

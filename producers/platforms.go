@@ -1,15 +1,11 @@
 package producers
 
 import (
-	"time"
-
 	"github.com/binaryandbeyond/seam/topology"
 )
 
 // platform is how one kind of source speaks; each is one file and one line here.
 type platform struct {
-	// within is how long we take for an answer where the source sets no answer_within.
-	within time.Duration
 	// authenticate checks the raw body; its error is a refusal.
 	authenticate func(*delivery) error
 	// origin is the identity of the delivery; root is nil when the body does not parse.
@@ -24,11 +20,11 @@ type platform struct {
 
 // platforms are the webhook platforms.
 var platforms = map[topology.Platform]platform{
-	topology.Shopify:          {4 * time.Second, shopifyAuthenticate, shopifyOrigin, shopifyNormalize, shopifySign, ""},
-	topology.WooCommerce:      {20 * time.Second, wooAuthenticate, wooOrigin, wooNormalize, wooSign, ""},
-	topology.Stripe:           {15 * time.Second, stripeAuthenticate, stripeOrigin, stripeNormalize, stripeSign, ""},
-	topology.Adyen:            {8 * time.Second, adyenAuthenticate, adyenOrigin, adyenNormalize, adyenSign, "[accepted]"},
-	topology.StandardWebhooks: {10 * time.Second, webhookAuthenticate, webhookOrigin, webhookNormalize, webhookSign, ""},
+	topology.Shopify:          {shopifyAuthenticate, shopifyOrigin, shopifyNormalize, shopifySign, ""},
+	topology.WooCommerce:      {wooAuthenticate, wooOrigin, wooNormalize, wooSign, ""},
+	topology.Stripe:           {stripeAuthenticate, stripeOrigin, stripeNormalize, stripeSign, ""},
+	topology.Adyen:            {adyenAuthenticate, adyenOrigin, adyenNormalize, adyenSign, "[accepted]"},
+	topology.StandardWebhooks: {webhookAuthenticate, webhookOrigin, webhookNormalize, webhookSign, ""},
 }
 
 // read turns an authentic delivery into events and rejects. It does no I/O.
@@ -42,6 +38,7 @@ func (p *platform) read(d *delivery) *reading {
 		}
 		p.normalize(d, root, r)
 	})
+	r.check(d.source)
 	if len(r.events) == 0 && len(r.rejects) == 0 {
 		r.refuse("", &fault{"", "the body holds nothing"})
 	}

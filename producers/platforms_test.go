@@ -316,6 +316,7 @@ func TestStandardWebhooksQuarantine(t *testing.T) {
 	for _, tt := range []struct{ body, want string }{
 		{`{"scope":"store/order/updated","data":{"id":1}}`, "type: found none, but scope, data: send one of Seam's event types (order.updated, fulfillment.shipped, ...)"},
 		{`{"type":"order.shipped"}`, `type: found "order.shipped": send one of Seam's event types (order.updated, fulfillment.shipped, ...)`},
+		{`{"type":"order.corrected","timestamp":"2026-11-02T08:15:00Z","data":{"order_id":"1"}}`, "type: order.corrected is a person's decision, made by seam disagreements accept: send order.updated with the state as your system has it"},
 		{`{"type":"order.updated","data":[]}`, "data: is not an object: put the ids and the parts of the event there"},
 		{`{"type":"order.updated","timestamp":"2026-11-02T08:15:00Z","data":{"id":1}}`, "data.order_id: is missing: an event of type order.updated must name it; found id"},
 		{`{"type":"order.updated","data":{"order_id":"1"}}`, "timestamp: is missing: say when it happened, as RFC 3339"},
@@ -327,6 +328,15 @@ func TestStandardWebhooksQuarantine(t *testing.T) {
 		if d := cmp.Diff([]string{tt.want}, faultsOf(readAll(t, webhookDelivery(tt.body)))); d != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.body, d)
 		}
+	}
+}
+
+// TestNoSourceCorrects: a part named correction is kept as a leaf that the model has no place for.
+func TestNoSourceCorrects(t *testing.T) {
+	t.Parallel()
+	ev := readOne(t, webhookDelivery(`{"type":"order.updated","timestamp":"2026-11-02T08:15:00Z","data":{"order_id":"1","order":{"status":"open"},"correction":{"field":"order.status"}}}`))
+	if ev.Correction != nil || ev.Extensions["data.correction.field"] != "order.status" {
+		t.Errorf("%+v, %v", ev.Correction, ev.Extensions)
 	}
 }
 

@@ -55,12 +55,17 @@ func webhookNormalize(d *delivery, root *node, r *reading) {
 
 func webhookEvent(d *delivery, o origin, root *node, t *taker) *schemas.Event {
 	typ := schemas.EventType(t.text(root, "type")) // taken: it is the event's type
-	if !slices.Contains(schemas.EventTypes, typ) {
+	if typ == schemas.OrderObserved || !slices.Contains(schemas.EventTypes, typ) {
 		found := "\"" + string(typ) + "\""
 		if typ == "" {
 			found = "none, but " + root.names()
 		}
 		t.fail(nil, "type", "found %s: send one of Seam's event types (order.updated, fulfillment.shipped, ...)", found)
+		return nil
+	}
+	if typ.Corrects() {
+		t.fail(nil, "type", "%s is a person's decision, made by seam disagreements accept: send %s with the state as your system has it", typ, map[string]schemas.EventType{
+			schemas.TopicOrders: schemas.OrderUpdated, schemas.TopicCustomers: schemas.CustomerUpdated, schemas.TopicInventory: schemas.InventoryLevelSet}[typ.Topic()])
 		return nil
 	}
 	data := root.get("data")

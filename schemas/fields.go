@@ -106,6 +106,9 @@ func (f Field) Comparable() bool {
 	return slices.ContainsFunc(fields, func(a fieldAccess) bool { return a.name == f && a.get != nil })
 }
 
+// Topic is the event topic of the field's subject: orders, customers or inventory.
+func (f Field) Topic() string { return EventType(f).Topic() }
+
 // IsMoney tells whether a field's values are amounts of a currency.
 func (f Field) IsMoney() bool {
 	return slices.ContainsFunc(fields, func(a fieldAccess) bool { return a.name == f && a.money })

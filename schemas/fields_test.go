@@ -135,9 +135,9 @@ func TestTopic(t *testing.T) {
 	for _, typ := range EventTypes {
 		want := TopicOrders
 		switch typ {
-		case CustomerRegistered, CustomerUpdated, CustomerRedacted:
+		case CustomerRegistered, CustomerUpdated, CustomerRedacted, CustomerCorrected:
 			want = TopicCustomers
-		case InventoryLevelSet:
+		case InventoryLevelSet, InventoryCorrected:
 			want = TopicInventory
 		}
 		if got := typ.Topic(); got != want {
@@ -215,8 +215,10 @@ func TestEveryMemberHasAField(t *testing.T) {
 	t.Parallel()
 	goes := map[string][]string{
 		"Order": {"ID", "UpdatedAt"}, "Payment": {"ID", "ParentID", "Reference"}, "Refund": {"ID", "PaymentID"}, "Fulfillment": {"ID", "UpdatedAt"},
-		"Fraud": {"ID"}, "Invoice": {"ID", "OrderID", "CustomerID"}, "Enrichment": nil, "Customer": {"ID", "OrderIDs", "UpdatedAt"}, "Inventory": {"ItemID", "SKU", "LocationID", "UpdatedAt"},
+		"ReadBack": {"Integration", "Operation", "EventID", "Reference", "Result", "Detail"},
+		"Fraud":    {"ID"}, "Invoice": {"ID", "OrderID", "CustomerID"}, "Enrichment": nil, "Customer": {"ID", "OrderIDs", "UpdatedAt"}, "Inventory": {"ItemID", "SKU", "LocationID", "UpdatedAt"},
 		"Dispute": {"ID", "Kind", "Reason", "Status", "PaymentID", "Amount", "DueBy"}, "Return": {"ID", "Status", "Name", "Quantity", "Lines"},
+		"Correction": {"Field", "Object", "Of", "Held", "Basis", "Who", "Why"},
 	}
 	left := reflect.ValueOf(Without(filled[Event](), SetOf(Fields()...))).Elem()
 	found := map[string][]string{}

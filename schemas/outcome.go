@@ -46,7 +46,11 @@ const (
 	ReasonTooOld         Reason = "too_old"           // expired
 	ReasonNobodys        Reason = "nobodys"           // of a field: ownership.yaml lists it as unowned
 	ReasonOwn            Reason = "own"               // of a field: the downstream owns it
+	ReasonCorrected      Reason = "corrected"         // superseded, or of a field: a person decided otherwise, and its owner has said nothing newer
+	ReasonHeld           Reason = "held"              // withheld: the downstream holds the corrected value already
+	ReasonNotTaken       Reason = "not_taken"         // withheld: no route takes a correction of this field
 	ReasonConflict       Reason = "conflict"          // withheld or parked: the systems that share a field differ about it
+	ReasonFacts          Reason = "facts"             // parked: the facts it needs may not be told as they are
 	ReasonNeeds          Reason = "needs"             // parked: a prerequisite has not come
 	ReasonBehind         Reason = "behind"            // parked: an earlier event of the order is parked
 	ReasonRetryExhausted Reason = "retry_exhausted"   // parked
@@ -69,6 +73,27 @@ type Attempt struct {
 	Detail string // answer excerpt or transport error; holds no secret
 }
 
+// FactsSeen is the facts that a call was made with: which, whose, and how old they were. It holds no values.
+type FactsSeen struct {
+	ID      string     // a hash over the facts and their versions
+	KnownAt time.Time  // up to then everything that came was known; ages are as of then
+	AskedAt time.Time  // when they were judged, our clock
+	FactsAt *time.Time // when the owner of the oldest said it
+	Facts   []FactSeen
+}
+
+// FactSeen is one of FactsSeen.
+type FactSeen struct {
+	Field         Field
+	Object        string // payment, customer, item, ... that the field is of
+	SKU           string // of the order's line, with stock
+	Owner         System
+	SourceVersion string
+	AsOf          time.Time // source clock
+	AgeSeconds    int64
+	Agree         string // yes, no or unknown
+}
+
 // Outcome is the record of the reconciliation topic: what became of one event in one integration.
 type Outcome struct {
 	Integration    string
@@ -80,12 +105,13 @@ type Outcome struct {
 	Detail         string
 	Operation      string   // the business step it belonged to; empty when none
 	WithheldFields []string // fields of the event that were not sent, in the order of Fields
-	// WithheldReasons says why, one for each of WithheldFields: ReasonNotOwner, ReasonNobodys, ReasonOwn, ReasonStale or
-	// ReasonConflict.
+	// WithheldReasons says why, one for each of WithheldFields: ReasonNotOwner, ReasonNobodys, ReasonOwn, ReasonStale,
+	// ReasonCorrected, ReasonHeld, ReasonNotTaken or ReasonConflict.
 	WithheldReasons []Reason
 	IdempotencyKey  string // empty when no call was made
 	Reference       string // the downstream's own id of what it made, where its answer names one
 	Attempts        []Attempt
+	Facts           *FactsSeen // that the newest call was made with; nil where it carried none
 	EventTime       time.Time  // of the event, source clock
 	IngestedAt      time.Time  // of the event, our clock
 	At              time.Time  // of the outcome, our clock
@@ -117,6 +143,7 @@ type Operation struct {
 	System    System // whose version that is; empty in entries of before it was kept
 	Reference string
 	At        time.Time
+	Facts     *FactsSeen // of an intent: the facts of its call; nil where it carries none
 }
 
 // Applied is fields that stand in the downstream as one state of one system said them.
@@ -160,6 +187,7 @@ type LedgerEntry struct {
 	Refunds      map[string]string // refund id to amount text in OrderTotal's currency
 	Applied      []Applied         // whose state each field was delivered of; a field stands in one at most
 	Shared       []SharedWord      // of fields that several systems share, by field and system
+	Corrections  []Corrected       // what persons decided of fields, the newest of each
 	UpdatedAt    time.Time
 }
 
@@ -223,9 +251,9 @@ type Disagreement struct {
 	Field       Field
 	Object      string // payment, refund, ... that the field is of; empty for the order's own
 	System      System // who says another value than the owner
-	State       string // opened, overdue, acknowledged, waived, closed
+	State       string // opened, overdue, acknowledged, accepted, waived, closed
 	Page        string // team
-	Paged       bool   // the team is to be paged for this record: the first that is overdue
+	Paged       bool   // the team is to be paged for this record: the first that is overdue, and again after one side was accepted
 	Owner       System
 	OwnerValue  string // masked where it is personal
 	OwnerTime   time.Time
@@ -237,9 +265,15 @@ type Disagreement struct {
 	Deadline    time.Time
 	Closed      *time.Time
 	Flaps       int64
-	Who, Why    string // of who acknowledged or waived it
+	Who, Why    string // of who acknowledged or waived it, or accepted one side
 	Until       *time.Time
-	At          time.Time // as of when this is so, our clock
+
+	Accepted      System     // whose value a person accepted; empty for nobody's. The next three go with it
+	AcceptedValue string     // masked where it is personal
+	AcceptedAt    *time.Time // our clock
+	AcceptedBy    string     // team of that person
+
+	At time.Time // as of when this is so, our clock
 }
 
 // Quarantined is authentic input that could not be normalized, kept whole: the value of the quarantine topic.

@@ -115,6 +115,9 @@ func (b acls) edge(who string) {
 	b.metadata(who)
 	b.topics(who, append(slices.Clone(eventTopics), TopicQuarantine), "WRITE")
 	b.topics(who, []string{TopicKeys}, "READ", "WRITE")
+	if slices.ContainsFunc(b.t.Sources, func(s Source) bool { return s.Wait != nil }) {
+		b.topics(who, []string{TopicReconciliation}, "READ") // callers wait for outcomes
+	}
 }
 
 // worker reads its topics in its group, and writes its state and outcomes in its transactions.
@@ -128,6 +131,11 @@ func (b acls) worker(who string, in *Integration) {
 	b.topics(who, []string{TopicReconciliation, TopicStatus}, "WRITE")
 	b.add(ACL{Principal: who, Operation: "READ", Resource: "group", Name: b.t.Group(in.Name)})
 	b.transactions(who, b.t.Group(in.Name)+"/")
+	if in.ReadsBack() { // and tells what it read as an event
+		b.topics(who, []string{TopicReconciliation}, "READ")
+		b.topics(who, []string{schemas.TopicOrders}, "WRITE")
+		b.add(ACL{Principal: who, Operation: "READ", Resource: "group", Name: b.t.ReadBackGroup(in.Name)})
+	}
 }
 
 // reconcile reads what happened, tells of disagreements, and erases.
@@ -148,6 +156,9 @@ func (b acls) people(who string, personal bool) {
 		name := b.t.Integrations[i].Name
 		b.topics(who, []string{"ledger." + name, "parked." + name}, "READ")
 		b.add(ACL{Principal: who, Operation: "DESCRIBE", Resource: "group", Name: b.t.Group(name)})
+		if b.t.Integrations[i].ReadsBack() {
+			b.add(ACL{Principal: who, Operation: "DESCRIBE", Resource: "group", Name: b.t.ReadBackGroup(name)})
+		}
 	}
 	if personal {
 		b.topics(who, append(slices.Clone(eventTopics), TopicQuarantine), "WRITE")

@@ -39,8 +39,8 @@ type applying struct {
 }
 
 func (a *applying) run(ctx context.Context, plan []Change) error {
-	if slices.ContainsFunc(plan, func(c Change) bool { return c.Step == Refuse }) {
-		return ErrRefused
+	if err := refused(plan); err != nil {
+		return err
 	}
 	var registers, rest []Change
 	for _, c := range plan {
@@ -67,6 +67,15 @@ func (a *applying) run(ctx context.Context, plan []Change) error {
 		}
 	}
 	return nil
+}
+
+// refused is ErrRefused with what is refused first.
+func refused(plan []Change) error {
+	i := slices.IndexFunc(plan, func(c Change) bool { return c.Step == Refuse })
+	if i < 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s: %s", ErrRefused, plan[i].Name, plan[i].Why)
 }
 
 // do makes one change, unless nobody waits any more.

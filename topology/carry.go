@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -39,9 +38,10 @@ const recordLimit = 5 * time.Second
 // The record is written as begun once the topic `topology` is there, and as done or failed at the end. A plan of nothing leaves
 // no record.
 func Carry(ctx context.Context, c CarryConfig, plan []Change) error {
+	if err := refused(plan); err != nil {
+		return err
+	}
 	switch {
-	case slices.ContainsFunc(plan, func(x Change) bool { return x.Step == Refuse }):
-		return ErrRefused
 	case Has(plan, Danger) && !c.AllowDanger:
 		return ErrDanger
 	case len(plan) == 0:

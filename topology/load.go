@@ -27,6 +27,8 @@ type Fault struct {
 	File string
 	Line int
 	Text string // what is wrong and the mend
+	// Check names the check that found it: the text before names and numbers are filled in.
+	Check string
 }
 
 // Error is "file:line: text".
@@ -48,17 +50,17 @@ type clusterFile struct {
 // and money.yaml. lookup gives environment
 // variables for ${NAME} and ${NAME:-default} in values. The error joins a *Fault for every fault of every file.
 func Load(fsys fs.FS, lookup func(string) (string, bool)) (*Topology, error) {
-	return load(&loader{fsys: fsys, lookup: lookup, lines: map[string]int{}})
+	return only(load(&loader{fsys: fsys, lookup: lookup, written: map[string]place{}}))
 }
 
 // LoadForReading is Load for those who call nobody and need no address or secret: a variable that is not set and has no
 // default stands for an address nobody has (RFC 6761).
 func LoadForReading(fsys fs.FS, lookup func(string) (string, bool)) (*Topology, error) {
-	return load(&loader{fsys: fsys, lookup: lookup, lines: map[string]int{}, unset: "http://unset.invalid"})
+	return only(load(&loader{fsys: fsys, lookup: lookup, written: map[string]place{}, unset: Unset}))
 }
 
-func load(l *loader) (*Topology, error) {
-	t := &Topology{TimeScale: 1, Teams: map[string]Team{}}
+func load(l *loader) (*Topology, []error) {
+	t := &Topology{TimeScale: 1, Teams: map[string]Team{}, written: l.written}
 	cluster := clusterFile{Partitions: 8, Replicas: -1, Environment: "development"}
 	l.file("topics.yaml", &cluster)
 	l.file("teams.yaml", &t.Teams)
@@ -77,6 +79,7 @@ func load(l *loader) (*Topology, error) {
 	}
 	l.operations(t)
 	l.access(t)
+	l.optional("waivers.yaml", &t.Waivers)
 	t.Environment, t.Prefix, t.Partitions = cluster.Environment, cluster.Prefix, cluster.Partitions
 	setDefaults(t)
 	l.validate(t, cluster, owners.Unowned)
@@ -86,10 +89,7 @@ func load(l *loader) (*Topology, error) {
 	l.secretFiles(t)
 	t.Topics = topicsOf(t, cluster)
 	l.topicConfigFaults(t, cluster.Configs)
-	if len(l.faults) > 0 {
-		return nil, errors.Join(l.faults...)
-	}
-	return t, nil
+	return t, l.faults
 }
 
 // patience is the least that Scale leaves of a call's timeout, and settling of the time in which its effect may come: a day can
@@ -108,6 +108,7 @@ func (t *Topology) Scale(f float64) {
 		scale(&s.Every)
 		scale(&s.Overlap)
 		scale(&s.SilentAfter)
+		s.Volume.scale(f)
 	}
 	for i := range t.Integrations {
 		in := &t.Integrations[i]
@@ -120,11 +121,13 @@ func (t *Topology) Scale(f float64) {
 			*d = max(*d, least)
 		}
 		in.Rate.Limit = PerSecond(float64(in.Rate.Limit) / f)
+		in.Volume.scale(f)
 		for j := range in.Rate.Slow {
 			in.Rate.Slow[j].Limit = PerSecond(float64(in.Rate.Slow[j].Limit) / f)
 		}
 		for j := range in.Deliver {
 			scale(&in.Deliver[j].NeedsWithin)
+			in.Deliver[j].ReadBack.scale(scale)
 		}
 		in.Facts.scale(scale)
 	}
@@ -155,15 +158,18 @@ func setDefaults(t *Topology) {
 
 func sourceDefaults(s *Source) {
 	s.Secrets = slices.DeleteFunc(s.Secrets, func(x Secret) bool { return x == "" })
-	within := map[Platform]time.Duration{Shopify: 4 * time.Second, Stripe: 15 * time.Second, WooCommerce: 20 * time.Second, Adyen: 8 * time.Second, StandardWebhooks: 10 * time.Second}
 	or(&s.MaxBody, 1<<20)
 	if s.Platform == Files {
 		s.MaxBody = max(s.MaxBody, 64<<20)
 	}
-	or(&s.AnswerWithin, Duration(within[s.Platform]))
+	platformDefaults(s)
 	or(&s.Tolerance, Duration(5*time.Minute))
 	or(&s.Every, Duration(time.Minute))
 	or(&s.Overlap, Duration(5*time.Minute))
+	if s.Wait != nil {
+		or(&s.Wait.AtMost, Duration(5*time.Second))
+		or(&s.Wait.Otherwise, Accepted)
+	}
 	for i := range s.Files {
 		or(&s.Files[i].Zone, "UTC")
 	}
@@ -182,16 +188,15 @@ func integrationDefaults(in *Integration) {
 	or(&in.InFlight, 64)
 	or(&in.Order, "hold")
 	or(&in.DedupWindow, Duration(35*24*time.Hour))
-	if in.Facts != nil {
-		or(&in.Facts.OnDisagreement, DisagreementRefuse)
-	}
+	or(&in.Objective, DefaultObjective)
+	in.Facts.defaults(in.CompleteWithin)
 	if in.Idempotency.Probe != "" {
 		or(&in.Idempotency.Settles, 2*in.Timeout)
 	}
 	for i := range in.Deliver {
 		r := &in.Deliver[i]
 		r.Mark = in.Mark
-		or(&r.Operation, in.Operation)
+		or(&r.Operation, r.step(in))
 		or(&r.NeedsWithin, Duration(24*time.Hour))
 		or(&r.OnRejected, "park")
 		if len(r.Answers.Delivered) == 0 {
@@ -206,6 +211,7 @@ func integrationDefaults(in *Integration) {
 		if r.HTTP != nil {
 			or(&r.HTTP.Method, "POST")
 		}
+		r.ReadBack.defaults()
 	}
 }
 
@@ -255,41 +261,11 @@ func topicsOf(t *Topology, c clusterFile) []Topic {
 type loader struct {
 	fsys    fs.FS
 	lookup  func(string) (string, bool)
-	lines   map[string]int   // "file#dotted.key" to its line
-	values  map[string]Value // "file#dotted.key", see Values
+	written map[string]place // by "file#dotted.key"
+	values  map[string]Value // by "file#dotted.key", see Values
 	origins map[*yaml.Node][]string
 	unset   string // stands for unset variables without a default; empty makes them faults
 	faults  []error
-}
-
-// index remembers the line of every key below n.
-func (l *loader) index(name, at string, n *yaml.Node) {
-	for i, c := range n.Content {
-		switch n.Kind {
-		case yaml.DocumentNode:
-			l.index(name, at, c)
-		case yaml.SequenceNode:
-			key := strings.TrimPrefix(fmt.Sprintf("%s.%d", at, i), ".")
-			l.lines[name+"#"+key] = c.Line
-			l.index(name, key, c)
-		case yaml.MappingNode:
-			if i%2 == 1 {
-				key := strings.TrimPrefix(at+"."+n.Content[i-1].Value, ".")
-				l.lines[name+"#"+key] = n.Content[i-1].Line
-				l.index(name, key, c)
-			}
-		}
-	}
-}
-
-// at records a fault at a key, or at the file's first line where the key is missing.
-func (l *loader) at(file, key, format string, args ...any) {
-	l.fault(file, max(1, l.lines[file+"#"+key]), format, args...)
-}
-
-// fault records one.
-func (l *loader) fault(file string, line int, format string, args ...any) {
-	l.faults = append(l.faults, &Fault{File: file, Line: line, Text: fmt.Sprintf(format, args...)})
 }
 
 var unknownKey = regexp.MustCompile(`^field (\S+) not found in type \S+\.(\S+)$`)
@@ -310,9 +286,9 @@ func (l *loader) file(name string, v any) {
 		l.fault(name, 1, "is empty")
 		return
 	}
+	l.index(name, "", &doc)
 	l.expand(name, &doc)
 	l.keep(name, "", &doc)
-	l.index(name, "", &doc)
 	// Node.Decode has no strict mode, so keys are checked by a strict decode of the text and values, with their
 	// variables expanded, are taken from the nodes.
 	dec := yaml.NewDecoder(strings.NewReader(string(b)))
@@ -322,7 +298,7 @@ func (l *loader) file(name string, v any) {
 	if err := dec.Decode(strict); errors.As(err, &typeErr) {
 		for _, text := range typeErr.Errors {
 			if strings.Contains(text, "not found in type") || strings.Contains(text, "already defined") {
-				l.yamlFault(name, text)
+				l.yamlFault(name, text, "")
 			}
 		}
 	}
@@ -334,28 +310,12 @@ func (l *loader) file(name string, v any) {
 func (l *loader) yamlFaults(name string, err error) {
 	var typeErr *yaml.TypeError
 	if !errors.As(err, &typeErr) {
-		l.yamlFault(name, strings.TrimPrefix(err.Error(), "yaml: "))
+		l.yamlFault(name, strings.TrimPrefix(err.Error(), "yaml: "), "is no YAML")
 		return
 	}
 	for _, text := range typeErr.Errors {
-		l.yamlFault(name, text)
+		l.yamlFault(name, text, "")
 	}
-}
-
-// yamlFault turns the decoder's "line N: text" into a Fault.
-func (l *loader) yamlFault(name, text string) {
-	line := 1
-	if rest, ok := strings.CutPrefix(text, "line "); ok {
-		if num, after, ok := strings.Cut(rest, ": "); ok {
-			if n, err := strconv.Atoi(num); err == nil {
-				line, text = n, after
-			}
-		}
-	}
-	if m := unknownKey.FindStringSubmatch(text); m != nil {
-		text = fmt.Sprintf("unknown key %q: %s", m[1], knownKeys(m[2]))
-	}
-	l.fault(name, line, "%s", text)
 }
 
 var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}`)

@@ -88,6 +88,9 @@ func TestLoadFaults(t *testing.T) {
 		{"age of an unknown field", "integrations/a.yaml", "team: ops", "team: ops\nfacts:\n  fields: [order.total]\n  max_staleness_of:\n    stock.*: 1h", []string{`integrations/a.yaml:6: unknown field "stock.*"`}},
 		{"facts on a disagreement", "integrations/a.yaml", "team: ops", "team: ops\nfacts:\n  fields: [order.total]\n  on_disagreement: ask", []string{`integrations/a.yaml:5: on_disagreement is "ask": write refuse or flag`}},
 		{"unknown key of facts", "integrations/a.yaml", "team: ops", "team: ops\nfacts:\n  fields: [order.total]\n  stale: 1h", []string{`integrations/a.yaml:5: unknown key "stale": the keys here are fields, max_staleness, max_staleness_of, on_disagreement`}},
+		{"wait for nobody there", "sources/s.yaml", "secrets: [x]", "secrets: [x]\nwait: {for: [b], at_most: 20s, otherwise: never}", []string{`sources/s.yaml:6: wait.for: integration "b" does not exist`,
+			"sources/s.yaml:6: wait.at_most 20s is longer than the source waits for any answer (answer_within 4s)", `sources/s.yaml:6: wait.otherwise "never" is neither accepted nor unavailable`}},
+		{"wait for nothing", "sources/s.yaml", "secrets: [x]", "secrets: [x]\nwait: {at_most: 1s}", []string{"sources/s.yaml:6: wait.for is missing"}},
 		{"window", "integrations/a.yaml", "team: ops", "team: ops\nwindows: [{every: sunday, from: \"02:00\", to: \"04:00\"}]", []string{`integrations/a.yaml:3: every is "sunday"`}},
 	}
 	for _, tt := range tests {

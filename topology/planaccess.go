@@ -110,6 +110,9 @@ func (t *Topology) Groups() []ExpectedGroup {
 	for i := range t.Integrations {
 		in := &t.Integrations[i]
 		out = append(out, ExpectedGroup{Group: t.Group(in.Name), Of: in.Name, Team: in.Team, Reads: t.InputTopics(in)})
+		if in.ReadsBack() {
+			out = append(out, ExpectedGroup{Group: t.ReadBackGroup(in.Name), Of: in.Name, Team: in.Team, Reads: []string{t.TopicName(TopicReconciliation)}})
+		}
 	}
 	for _, s := range t.Subscribers {
 		g := ExpectedGroup{Group: s.Group, Of: s.Team, Team: s.Team, LagObjective: s.LagObjective.D().String()}

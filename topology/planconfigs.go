@@ -120,7 +120,6 @@ func (t *Topology) retentionRefusals() []Change {
 		}
 		n := of(t.Ledger(in.Name))
 		n.raise(in.DedupWindow.D(), "%s remembers finished events for %s (dedup_window)", in.Name, in.DedupWindow.D())
-		n.raise(in.Idempotency.Remembers.D(), "the downstream knows a key for %s (idempotency.remembers)", in.Idempotency.Remembers.D())
 		n.raise(in.Retry.GiveUpAfter.D(), "%s is tried for %s (retry.give_up_after)", in.Name, in.Retry.GiveUpAfter.D())
 	}
 	var out []Change

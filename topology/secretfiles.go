@@ -46,7 +46,7 @@ func readSecret(path string) (string, error) {
 // EnvironmentNamed is an entry of environments.yaml; an error when there is none of that name.
 func EnvironmentNamed(fsys fs.FS, name string) (Environment, error) {
 	all := map[string]Environment{}
-	l := &loader{fsys: fsys, lookup: func(string) (string, bool) { return "", false }, lines: map[string]int{}, unset: unsetValue}
+	l := &loader{fsys: fsys, lookup: func(string) (string, bool) { return "", false }, written: map[string]place{}, unset: unsetValue}
 	l.optional("environments.yaml", &all)
 	if len(l.faults) > 0 {
 		return Environment{}, l.faults[0]

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"slices"
 	"time"
 
 	"github.com/binaryandbeyond/seam/schemas"
@@ -38,10 +39,13 @@ type Topology struct {
 	Ownership    map[schemas.Field]Owner
 	Operations   []Operation // sorted by name
 	Money        Money
+	Waivers      []Waiver
 	Environments map[string]Environment // what each may reach; empty: all everything
 	Access       *Access                // nil: access to Kafka is somebody else's to give
 	Subscribers  []Subscriber           // other teams, sorted by name
 	TimeScale    float64                // every duration of the files was multiplied by this; 1 outside demos and drills
+
+	written map[string]place // see Written
 }
 
 // Topic is one Kafka topic with Kafka's own setting names.
@@ -59,7 +63,10 @@ type Team struct {
 	Name  string `yaml:"-"`
 	Pager string `yaml:"pager"`
 	Chat  string `yaml:"chat"`
+	// Hours are when it answers: "24x7", or "mon-fri 08:00-18:00".
 	Hours string `yaml:"hours"`
+	// AfterHours is the team that is paged outside of Hours.
+	AfterHours string `yaml:"after_hours"`
 }
 
 // Platform is the way a source speaks; each has one file in package producers.
@@ -86,10 +93,24 @@ type Source struct {
 	Secrets []Secret `yaml:"secrets"`
 	// MaxBody is the largest body or file taken, in bytes; 413 beyond. Default 1 MiB (files: 64 MiB).
 	MaxBody Bytes `yaml:"max_body"`
-	// AnswerWithin is how long the source waits for our answer; 503 goes out before. Default by platform.
+	// AnswerWithin is how long a delivery may take here; 503 goes out a tenth before. Default by platform, and four
+	// fifths of Patience at most.
 	AnswerWithin Duration `yaml:"answer_within"`
+	// Patience is how long the source waits for an answer before it takes the delivery for failed. Default by platform; of
+	// standardwebhooks it must be said.
+	Patience Duration `yaml:"patience"`
+	// RetriesFor is how long the source repeats a delivery that was not taken; 0s never. Default by platform; of
+	// standardwebhooks it must be said.
+	RetriesFor Duration `yaml:"retries_for"`
+	// Emits lists the types that its events have. Default by platform, and by files; a standardwebhooks source that does not
+	// say may send any.
+	Emits []schemas.EventType `yaml:"emits"`
+	// Volume is how many events it sends; for reviews.
+	Volume Volume `yaml:"volume"`
 	// Tolerance is the greatest distance of a signed timestamp from our clock. Default 5m where the scheme has one.
 	Tolerance Duration `yaml:"tolerance"`
+	// Wait lets callers that send Prefer: wait=5 (RFC 7240) wait for outcomes. Default nil: they are answered as all others.
+	Wait *Wait `yaml:"wait"`
 	// Spool true keeps deliveries on local disk while Kafka is away: for sources that never retry.
 	Spool bool `yaml:"spool"`
 	// Every is how often a folder is looked at or an API asked. Default 1m.
@@ -109,12 +130,30 @@ type Source struct {
 	Dir string `yaml:"dir"`
 	// Files says how the files of Dir are read; the first that matches a file's name is used.
 	Files []FileFormat `yaml:"files"`
+	// Checks limits what its events may say, by member ("enrichment.category"); one that violates a check goes to quarantine.
+	// Of sources that send webhooks. Default none.
+	Checks map[string]Check `yaml:"checks"`
 	// Mark (file:line) is where the source was read, for errors.
 	Mark string `yaml:"-"`
 
 	files     []*SecretFile // of Secrets, by index; nil for those that are fixed
 	tokenFile *SecretFile
 }
+
+// Wait says whose outcomes a caller may wait for, once its event is durable. It holds nothing up but the caller.
+type Wait struct {
+	For    []string `yaml:"for"`     // integrations, by name
+	AtMost Duration `yaml:"at_most"` // longest wait, whatever the caller prefers. Default 5s
+	// Otherwise is the answer when the time is up: accepted (default) is 202 with a Location to ask at, unavailable 503 with
+	// Retry-After. The event is taken either way, and a repetition is the same event.
+	Otherwise string `yaml:"otherwise"`
+}
+
+// The values of Wait.Otherwise.
+const (
+	Accepted    = "accepted"
+	Unavailable = "unavailable"
+)
 
 // FileFormat says how the rows of a kind of file become events. One row is one event.
 type FileFormat struct {
@@ -198,7 +237,7 @@ type Answers struct {
 // Route is one kind of request of an integration.
 type Route struct {
 	On        []schemas.EventType `yaml:"on"`
-	Operation string              `yaml:"operation"` // business step; default the integration's
+	Operation string              `yaml:"operation"` // business step; default the integration's, of a route with Fields "correct"
 	// Once true: the operation happens once per order, whatever the event ids.
 	Once bool `yaml:"once"`
 	// Each true: every event is a record of its own in the downstream, so an older state is sent even after a newer one.
@@ -212,6 +251,9 @@ type Route struct {
 	SupersededBy []schemas.EventType `yaml:"superseded_by"`
 	// Undoes names the operation this route takes back: without its effect there is nothing to do.
 	Undoes string `yaml:"undoes"`
+	// Fields are those of which the route takes corrections (order.corrected, customer.corrected, inventory.corrected): each is
+	// an event of one field, and the body is made of that alone. Needed for those types, unless Each is true.
+	Fields []schemas.Field `yaml:"fields"`
 	// Rejected final: a "no" of the business ends the event; park (default): a person is asked.
 	OnRejected string    `yaml:"on_rejected"`
 	HTTP       *HTTPCall `yaml:"http"`
@@ -221,41 +263,28 @@ type Route struct {
 	// Required names the top members of Body without which there is no request: the event is parked then.
 	Required []string `yaml:"required"`
 	Answers  Answers  `yaml:"answers"`
-	Mark     string   `yaml:"-"`
+	// ReadBack asks, some time after a call succeeded, for the record it made. Default nil: nobody asks.
+	ReadBack *ReadBack `yaml:"read_back"`
+	Mark     string    `yaml:"-"`
+}
+
+// Takes tells whether the route acts on corrections of a field.
+func (r *Route) Takes(field schemas.Field) bool {
+	return slices.ContainsFunc(r.On, schemas.EventType.Corrects) && (r.Each || slices.Contains(r.Fields, field))
+}
+
+// Correcting is the route of the integration that takes a correction of a field; nil where none does.
+func (in *Integration) Correcting(et schemas.EventType, field schemas.Field) *Route {
+	for i := range in.Deliver {
+		if r := &in.Deliver[i]; slices.Contains(r.On, et) && r.Takes(field) {
+			return r
+		}
+	}
+	return nil
 }
 
 // RefundFull is the pseudo-type of Route.SupersededBy and Route.On: see there.
 const RefundFull schemas.EventType = "refund.full"
-
-// Retry is how a delivery is repeated; the order's lane waits meanwhile, nothing else does.
-type Retry struct {
-	Initial     Duration `yaml:"initial"`       // first ceiling of the full-jitter backoff. Default 200ms
-	Max         Duration `yaml:"max"`           // greatest ceiling. Default 2m
-	GiveUpAfter Duration `yaml:"give_up_after"` // then the event is parked. Default 2h
-	// Budget is the share of repetitions among calls; beyond it (and ten a second) they wait. Default 20%.
-	Budget Percent `yaml:"budget"`
-}
-
-// Breaker stops all calls of an integration while it mostly fails.
-type Breaker struct {
-	Failures Percent  `yaml:"failures"` // share of the last Of calls. Default 50%
-	Of       int      `yaml:"of"`       // default 20
-	Open     Duration `yaml:"open"`     // how long no call is made; then one probe. Default 30s
-}
-
-// Rate is the greatest number of calls of an integration, over all its instances: each takes the share that its partitions
-// are of all.
-type Rate struct {
-	Limit PerSecond `yaml:"limit"` // default none
-	// Slow gives hours of the week a lower limit: Monday mornings.
-	Slow []Slow `yaml:"slow"`
-}
-
-// Slow is hours of the week with a limit of their own.
-type Slow struct {
-	Window `yaml:",inline"`
-	Limit  PerSecond `yaml:"limit"`
-}
 
 // Integration is one downstream with its rules: integrations/<name>.yaml. Its group, ledger and parked topics follow
 // from the name.
@@ -283,6 +312,10 @@ type Integration struct {
 	Order string `yaml:"order"`
 	// DedupWindow is how long finished events are remembered. Default 840h (35 days).
 	DedupWindow Duration `yaml:"dedup_window"`
+	// Volume is how many calls are to be expected; what an hour's outage leaves behind is computed from it.
+	Volume Volume `yaml:"volume"`
+	// Objective is the share of orders that complete within CompleteWithin, over 30 days. Default 99.5%.
+	Objective Percent `yaml:"objective"`
 	// Facts says which facts of an order it may be told, and when none. Default nil: nobody asks on its behalf.
 	Facts *Facts `yaml:"facts"`
 	// Environment asks the downstream which environment it is. Default nil: it is not asked.

@@ -67,6 +67,14 @@ func (l *loader) source(t *Topology, s *Source) {
 	if s.System == "" {
 		l.at(file, "system", "system is missing: name whose opinion these events are (shop, erp, warehouse, ...)")
 	}
+	l.checks(file, s)
+	if s.Platform != Files {
+		l.eventTypes(file, "emits", s.Emits)
+	}
+	l.noTeam(file, s.System)
+	if s.Wait != nil {
+		l.wait(t, file, s)
+	}
 	switch s.Platform {
 	case Shopify, WooCommerce, Stripe, Adyen, StandardWebhooks:
 	case Files:
@@ -78,6 +86,7 @@ func (l *loader) source(t *Topology, s *Source) {
 				l.at(file, "files", "bad match %q: write a pattern like orders_*.csv", f.Match)
 			}
 			l.eventTypes(file, "files", []schemas.EventType{f.Type})
+			l.notCorrected(file, "files", f.types())
 			if _, err := time.LoadLocation(f.Zone); err != nil {
 				l.at(file, "files", "unknown zone %q: write an IANA zone like Europe/Vienna", f.Zone)
 			}
@@ -94,6 +103,27 @@ func (l *loader) source(t *Topology, s *Source) {
 	}
 }
 
+// wait holds what callers may wait for to what there is, and to the source's patience.
+func (l *loader) wait(t *Topology, file string, s *Source) {
+	if s.Platform == Files || s.Platform == Poll {
+		l.at(file, "wait", "nobody waits at a source of platform %s: take wait out", s.Platform)
+	}
+	if len(s.Wait.For) == 0 {
+		l.at(file, "wait", "wait.for is missing: name the integrations whose outcomes are waited for")
+	}
+	for _, name := range s.Wait.For {
+		if t.Integration(name) == nil {
+			l.at(file, "wait", "wait.for: integration %q does not exist: name files of integrations/", name)
+		}
+	}
+	if w := s.AnswerWithin.D(); s.Wait.AtMost.D() < 0 || w > 0 && s.Wait.AtMost.D() > w {
+		l.at(file, "wait", "wait.at_most %s is longer than the source waits for any answer (answer_within %s): lower it, or raise that", s.Wait.AtMost.D(), w)
+	}
+	if s.Wait.Otherwise != Accepted && s.Wait.Otherwise != Unavailable {
+		l.at(file, "wait", "wait.otherwise %q is neither %s nor %s", s.Wait.Otherwise, Accepted, Unavailable)
+	}
+}
+
 func (l *loader) eventTypes(file, key string, types []schemas.EventType) {
 	for _, et := range types {
 		if et != RefundFull && !slices.Contains(schemas.EventTypes, et) {
@@ -105,6 +135,7 @@ func (l *loader) eventTypes(file, key string, types []schemas.EventType) {
 func (l *loader) integration(t *Topology, in *Integration) {
 	file := l.named(in.Mark, in.Name)
 	l.team(t, file, in.Team)
+	l.noTeam(file, in.System)
 	if in.CompleteWithin == 0 {
 		l.at(file, "complete_within", "complete_within is missing: how long may an order wait for %s?", in.Name)
 	}
@@ -134,7 +165,8 @@ func (l *loader) integration(t *Topology, in *Integration) {
 	l.facts(t, file, in.Facts)
 	l.handshake(file, in.Environment)
 	for i := range in.Deliver {
-		l.route(file, in, i)
+		l.route(t, file, in, i)
+		l.unsendable(t, file, fmt.Sprintf("deliver.%d", i), &in.Deliver[i])
 	}
 }
 
@@ -173,11 +205,12 @@ func (l *loader) idempotency(file string, in *Integration) {
 	}
 }
 
-func (l *loader) route(file string, in *Integration, i int) {
+func (l *loader) route(t *Topology, file string, in *Integration, i int) {
 	r, at := &in.Deliver[i], fmt.Sprintf("deliver.%d", i)
 	l.eventTypes(file, at+".on", r.On)
 	l.eventTypes(file, at+".needs", r.Needs)
 	l.eventTypes(file, at+".superseded_by", r.SupersededBy)
+	l.corrections(t, file, at, r)
 	if len(r.On) == 0 {
 		l.at(file, at, "a route has no on: name the event types it acts on")
 	}
@@ -205,6 +238,8 @@ func (l *loader) route(file string, in *Integration, i int) {
 			l.at(file, at+".http.auth", "bearer holds a control character, perhaps a line's end")
 		}
 	}
+	l.routeFacts(file, at, in, r)
+	l.readBack(file, at, r)
 	for _, problem := range slices.Sorted(maps.Keys(r.Answers.Problems)) {
 		if class := r.Answers.Problems[problem]; !slices.Contains([]string{"delivered", "already_done", "rejected", "retry", "unknown"}, class) {
 			l.at(file, at+".answers.problems."+problem, "problem %s means %q: write delivered, already_done, rejected, retry or unknown", problem, class)
@@ -218,14 +253,9 @@ func (l *loader) route(file string, in *Integration, i int) {
 	if r.Undoes != "" && !slices.ContainsFunc(in.Deliver, func(o Route) bool { return o.Operation == r.Undoes }) {
 		l.at(file, at+".undoes", "undoes %q, which no route of %s does", r.Undoes, in.Name)
 	}
-	// Two routes on one type would make two calls and two outcomes of one event.
 	for j := range in.Deliver {
 		if o := &in.Deliver[j]; j != i {
-			for _, et := range r.On {
-				if slices.Contains(o.On, et) || et == RefundFull && slices.Contains(o.On, schemas.RefundSucceeded) {
-					l.at(file, at+".on", "two routes act on %s: one event is one call", et)
-				}
-			}
+			l.apart(file, at+".on", r, o)
 		}
 	}
 }

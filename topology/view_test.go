@@ -41,7 +41,7 @@ func TestView(t *testing.T) {
 				delete(want, name)
 			}
 		}
-		want["event"], want["reference"] = env, "key"
+		want["event"], want["reference"], want["facts"] = env, "key", (*FactSet)(nil).view()
 		if d := cmp.Diff(want, View(ev, "key")); d != "" {
 			t.Errorf("(-want +got):\n%s", d)
 		}
@@ -62,7 +62,7 @@ func walked(v reflect.Value) any {
 		}
 		amount, currency, _ := strings.Cut(x.String(), " ")
 		return map[string]any{"amount": amount, "currency": currency}
-	case string, schemas.EventID, schemas.EventType, schemas.System:
+	case string, schemas.EventID, schemas.EventType, schemas.System, schemas.Field:
 		if v.Len() == 0 {
 			return nil
 		}

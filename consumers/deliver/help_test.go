@@ -27,7 +27,7 @@ func load(t testing.TB, address, text string) *topology.Integration {
 	topo, err := topology.Load(fstest.MapFS{
 		"topics.yaml":            {Data: []byte("partitions: 1\n")},
 		"teams.yaml":             {Data: []byte("ops: {pager: p}\n")},
-		"ownership.yaml":         {Data: []byte("order.status: {owner: shop, page: ops}\nunowned: [\"*\"]\n")},
+		"ownership.yaml":         {Data: []byte("order.status: {owner: shop, page: ops}\norder.total: {owner: shop, page: ops}\norder.note: {owner: shop, page: ops}\norder.number: {owner: shop, page: ops}\norder.lines: {owner: shop, page: ops}\nunowned: [\"*\"]\n")},
 		"integrations/down.yaml": {Data: []byte(basics + strings.ReplaceAll(text, "URL", address))},
 	}, func(string) (string, bool) { return "", false })
 	if err != nil {

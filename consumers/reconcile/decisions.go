@@ -11,6 +11,7 @@ const (
 	DisagreementOpened       = "opened"       // it is tolerated until its deadline
 	DisagreementOverdue      = "overdue"      // its team is asked
 	DisagreementAcknowledged = "acknowledged" // somebody is at it: nobody else is asked
+	DisagreementAccepted     = "accepted"     // a person accepted a value, and the others have until the deadline to come round
 	DisagreementWaived       = "waived"       // a person let it be so until a time
 	DisagreementClosed       = "closed"       // the values agree
 )
@@ -40,21 +41,27 @@ func (f *Fold) Decide(c *schemas.Command, at Position) {
 	f.decisions = append(f.decisions, decision{at, c.Kind, c.Field, c.Object, c.System, c.Who, c.Why, c.At, c.Until})
 }
 
-// decided says the state of a disagreement: the newest decision counts that was made while it was open.
+// decided says the state of a disagreement: the newest decision counts that was made while it was open, and since a value was
+// accepted.
 func (f *Fold) decided(d *Disagreement, now time.Time) {
 	var last *decision
 	for i := range f.decisions {
 		c := &f.decisions[i]
-		mine := c.field == d.Field && c.object == d.Object && (c.system == "" || c.system == d.System) && !c.time.Before(d.Since) && (d.Closed == nil || !c.time.After(*d.Closed))
+		later := d.AcceptedAt == nil || c.time.After(*d.AcceptedAt)
+		mine := later && c.field == d.Field && c.object == d.Object && (c.system == "" || c.system == d.System) && !c.time.Before(d.Since) && (d.Closed == nil || !c.time.After(*d.Closed))
 		if mine && (last == nil || last.at.compare(c.at) < 0) {
 			last = c
 		}
 	}
 	d.State = DisagreementOpened
-	if d.Overdue {
+	switch {
+	case d.Overdue:
 		d.State = DisagreementOverdue
+	case d.Accepted != "":
+		d.State = DisagreementAccepted
 	}
 	if last != nil {
+		who, why := d.Who, d.Why // of who accepted a value
 		d.Who, d.Why = last.who, schemas.MaskText(last.why)
 		switch {
 		case last.kind == schemas.Acknowledge:
@@ -62,7 +69,7 @@ func (f *Fold) decided(d *Disagreement, now time.Time) {
 		case last.until == nil || now.Before(*last.until):
 			d.State, d.WaivedUntil = DisagreementWaived, last.until
 		default: // the waiver is over
-			d.Who, d.Why = "", ""
+			d.Who, d.Why = who, why
 		}
 	}
 	if d.Closed != nil {

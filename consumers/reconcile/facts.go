@@ -42,7 +42,8 @@ type Fact struct {
 	// empty for the order's own.
 	Object string `json:"object,omitempty"`
 	SKU    string `json:"sku,omitempty"` // of the order's line, with stock
-	// Owner is whose word counts: of systems that share the field the one whose word it is, after a transfer the later owner.
+	// Owner is whose word counts: of systems that share the field the one whose word it is, after a transfer the later owner,
+	// "team:finance" while a person's correction counts.
 	Owner schemas.System `json:"owner"`
 	// Value is what the owner says: money as "12.50 EUR", counts as digits, lists as one text. Masked values are a mask and the
 	// mark of a hash: what they say is not kept. Empty where the owner is silent, or the answer is refused.
@@ -93,6 +94,9 @@ func (f *Fold) Facts(known time.Time) []Fact {
 }
 
 func (l *fieldLine) fact(known time.Time) Fact {
+	if l.fix != nil {
+		return l.amended(known)
+	}
 	f := Fact{Field: l.field, Object: l.object, Owner: l.ownedBy(), Masked: personal[l.field], Agree: AgreeUnknown, Ask: l.owner.Page}
 	own := l.own
 	if own == nil {
@@ -102,8 +106,7 @@ func (l *fieldLine) fact(known time.Time) Fact {
 		}
 		return f
 	}
-	f.Value, f.SourceVersion, f.AsOf, f.SeenAt, f.EventID = own.value.text(), own.ev.SourceVersion, own.ev.Time, own.ev.IngestedAt, own.ev.ID
-	f.AgeSeconds = max(0, int64(known.Sub(f.said())/time.Second))
+	f.fill(own, known)
 	if len(l.newest) > 1 {
 		f.Agree = AgreeYes
 	}
@@ -112,12 +115,18 @@ func (l *fieldLine) fact(known time.Time) Fact {
 			continue
 		}
 		o := l.newest[s.system].other(s.system)
-		deadline := s.since.Add(l.owner.AgreeWithin.D())
+		deadline := l.deadline(&s)
 		o.Since, o.Deadline = &s.since, &deadline
 		f.Agree, f.Others, f.Overdue = AgreeNo, append(f.Others, o), f.Overdue || known.After(deadline)
 	}
 	slices.SortFunc(f.Others, func(a, b Other) int { return compareText(a.System, b.System) })
 	return f
+}
+
+// fill says the value of the word that counts, and its age.
+func (f *Fact) fill(own *said, known time.Time) {
+	f.Value, f.SourceVersion, f.AsOf, f.SeenAt, f.EventID = own.value.text(), own.ev.SourceVersion, own.ev.Time, own.ev.IngestedAt, own.ev.ID
+	f.AgeSeconds = max(0, int64(known.Sub(f.said())/time.Second))
 }
 
 func (s *said) other(system schemas.System) Other {

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -22,29 +21,12 @@ type word struct {
 	value  value
 }
 
-// objectOf names the payment, refund, fulfillment or invoice that a field is of, as far as systems share a name for it:
-// payments go by the PSP's own reference where the source gives it. Values of different objects are never compared.
-func objectOf(ev *schemas.Event, field schemas.Field) string {
-	kind, _, _ := strings.Cut(string(field), ".")
-	switch {
-	case kind == "payment" && ev.Payment != nil:
-		return cmp.Or(ev.Payment.Reference, ev.Payment.ID)
-	case kind == "refund" && ev.Refund != nil:
-		return ev.Refund.ID
-	case kind == "fulfillment" && ev.Fulfillment != nil:
-		return ev.Fulfillment.ID
-	case kind == "invoice" && ev.Invoice != nil:
-		return ev.Invoice.ID
-	}
-	return ""
-}
-
 // wordsOf is what an event says of fields, less what is personal.
 func wordsOf(ev *schemas.Event) []word {
 	values := schemas.FieldsOf(ev)
 	out := make([]word, len(values))
 	for i, v := range values {
-		out[i] = word{v.Field, objectOf(ev, v.Field), newValue(v.Field, v.Value)}
+		out[i] = word{v.Field, schemas.ObjectOf(ev, v.Field), newValue(v.Field, v.Value)}
 	}
 	return out
 }
@@ -109,6 +91,7 @@ type fieldLine struct {
 	own    *said     // the word that counts: see claim; nil while no owner has spoken
 	latest time.Time // newest source time of all words: who is named as owner while none has spoken
 	spans  []span    // in the order they opened
+	fix    *said     // the person's correction that counts before all others; nil while there is none
 }
 
 // said is a word with its event.
@@ -123,7 +106,9 @@ type span struct {
 	owner, other *said          // the words that differ; while closed, owner is the word that was agreed with
 	since        time.Time
 	closed       time.Time
-	flaps        int // how often it closed and opened again
+	flaps        int   // how often it closed and opened again
+	fix          *said // the correction that the two are to come round to; nil for none
+	over         bool  // it ended with its correction: what differs from then on is another
 }
 
 // lines folds every word into its field's line, in the order of our clock.
@@ -161,6 +146,10 @@ func (f *Fold) lines() []*fieldLine {
 
 // hear takes a word in, unless its system has said a newer one, and opens and closes disagreements by it.
 func (l *fieldLine) hear(s *said) {
+	if s.ev.Correction != nil {
+		l.correct(s)
+		return
+	}
 	if had := l.newest[s.ev.System]; had != nil && older(s.ev, had.ev) {
 		return
 	}
@@ -169,7 +158,10 @@ func (l *fieldLine) hear(s *said) {
 		l.latest = s.ev.Time
 	}
 	l.claim(s)
+	l.lift(s)
 	switch {
+	case l.fix != nil:
+		l.settle(s.ev.IngestedAt)
 	case l.own == nil:
 	case l.own == s:
 		for _, system := range slices.Sorted(maps.Keys(l.newest)) {
@@ -199,6 +191,9 @@ func (l *fieldLine) claim(s *said) {
 
 // ownedBy is whose word counts.
 func (l *fieldLine) ownedBy() schemas.System {
+	if l.fix != nil {
+		return l.fix.ev.System
+	}
 	if l.own != nil {
 		return l.own.ev.System
 	}
@@ -207,26 +202,31 @@ func (l *fieldLine) ownedBy() schemas.System {
 
 // compare holds a system's newest word against the owner's at a time.
 func (l *fieldLine) compare(system schemas.System, own, other *said, at time.Time) {
+	agree := system == own.ev.System || agrees(own.value, other.value, l.owner.Tolerance)
+	l.mark(agree, &span{system: system, by: own.ev.System, owner: own, other: other, since: at})
+}
+
+// mark opens, goes on with or closes the disagreement of a system at n.since: n says what it is now.
+func (l *fieldLine) mark(agree bool, n *span) {
 	i := len(l.spans) - 1
-	for ; i >= 0 && l.spans[i].system != system; i-- {
+	for ; i >= 0 && l.spans[i].system != n.system; i-- {
 	}
 	open := i >= 0 && l.spans[i].closed.IsZero()
-	agree := system == own.ev.System || agrees(own.value, other.value, l.owner.Tolerance)
 	switch {
 	case agree && open:
-		l.spans[i].closed = at
-		if system != own.ev.System { // else it differed from an owner that it follows
-			l.spans[i].by, l.spans[i].owner = own.ev.System, own
+		l.spans[i].closed = n.since
+		if n.system != n.by { // else it differed from an owner that it follows
+			l.spans[i].by, l.spans[i].owner = n.by, n.owner
 		}
 	case agree:
 	case open:
-		l.spans[i].by, l.spans[i].owner, l.spans[i].other = own.ev.System, own, other
-	case i >= 0 && l.flaps(&l.spans[i], at):
-		l.spans[i].by, l.spans[i].owner, l.spans[i].other = own.ev.System, own, other
+		l.spans[i].by, l.spans[i].owner, l.spans[i].other, l.spans[i].fix = n.by, n.owner, n.other, n.fix
+	case i >= 0 && !l.spans[i].over && l.flaps(&l.spans[i], n.since):
+		l.spans[i].by, l.spans[i].owner, l.spans[i].other, l.spans[i].fix = n.by, n.owner, n.other, n.fix
 		l.spans[i].closed = time.Time{}
 		l.spans[i].flaps++
 	default:
-		l.spans = append(l.spans, span{system: system, by: own.ev.System, owner: own, other: other, since: at})
+		l.spans = append(l.spans, *n)
 	}
 }
 
@@ -266,6 +266,9 @@ func (f *Fold) said() []Field {
 	for _, l := range f.lines() {
 		field := Field{Field: l.field, Object: l.object, Owner: l.ownedBy()}
 		for _, s := range l.newest {
+			field.Said = append(field.Said, Said{System: s.ev.System, Value: s.value.text(), SourceVersion: s.ev.SourceVersion, Time: s.ev.Time, SeenAt: s.ev.IngestedAt, EventID: s.ev.ID, ReadBack: s.ev.read != nil})
+		}
+		if s := l.fix; s != nil {
 			field.Said = append(field.Said, Said{System: s.ev.System, Value: s.value.text(), SourceVersion: s.ev.SourceVersion, Time: s.ev.Time, SeenAt: s.ev.IngestedAt, EventID: s.ev.ID})
 		}
 		slices.SortFunc(field.Said, func(a, b Said) int { return cmp.Compare(a.System, b.System) })
@@ -289,7 +292,12 @@ func (f *Fold) Disagreements(now time.Time) []Disagreement {
 // disagreement is a span as of now, with what a person decided about it.
 func (f *Fold) disagreement(l *fieldLine, s span, now time.Time) Disagreement {
 	d := Disagreement{Topic: f.topic, Key: f.key, Field: l.field, Object: l.object, Owner: s.by, OwnerValue: s.owner.value.text(), OwnerTime: s.owner.ev.Time, OwnerSeenAt: s.owner.ev.IngestedAt,
-		System: s.system, Value: s.other.value.text(), Time: s.other.ev.Time, SeenAt: s.other.ev.IngestedAt, Since: s.since, Deadline: s.since.Add(l.owner.AgreeWithin.D()), Page: l.owner.Page, Flaps: s.flaps}
+		System: s.system, Value: s.other.value.text(), Time: s.other.ev.Time, SeenAt: s.other.ev.IngestedAt, Since: s.since, Deadline: l.deadline(&s), Page: l.owner.Page, Flaps: s.flaps}
+	if s.fix != nil {
+		c, at := s.fix.ev.Correction, s.fix.ev.IngestedAt
+		d.Accepted, d.AcceptedValue, d.AcceptedAt, d.Who, d.Why = c.Of, s.fix.value.text(), &at, c.Who, c.Why
+		d.AcceptedBy, _ = s.fix.ev.System.Team()
+	}
 	end := now
 	if !s.closed.IsZero() {
 		end = s.closed

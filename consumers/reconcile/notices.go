@@ -48,6 +48,9 @@ type notice struct {
 	told  string                // state; empty for nothing yet
 	since time.Time             // of what was told
 	paged bool                  // somebody was paged for that
+	// accepted is when the value was accepted that was told of; zero for none. For whoever does not come round to another, the
+	// team is paged again.
+	accepted time.Time
 }
 
 // record is what to say now; nil where nothing is new.
@@ -59,12 +62,21 @@ func (n *notice) record() *schemas.Disagreement {
 		}
 		return &schemas.Disagreement{Topic: n.topic, Key: n.key, Field: schemas.Field(n.field), Object: n.object, System: schemas.System(n.system), State: DisagreementClosed, Since: n.since}
 	}
-	same := n.since.Equal(d.Since)
+	same := n.same()
 	if same && n.told == d.State || n.told == "" && d.State == DisagreementClosed {
 		return nil
 	}
 	d.Paged = d.State == DisagreementOverdue && !(same && n.paged)
 	return d
+}
+
+// same tells whether it is the disagreement that was told last, and nobody has accepted another value since.
+func (n *notice) same() bool {
+	if n.now == nil {
+		return true
+	}
+	at := n.now.AcceptedAt
+	return n.since.Equal(n.now.Since) && (at == nil && n.accepted.IsZero() || at != nil && at.Equal(n.accepted))
 }
 
 // Notify tells by publish what changed of disagreements since it was told last, once the view knows everything that came; it
@@ -90,7 +102,7 @@ func (v *View) Notify(ctx context.Context, publish func(context.Context, []*sche
 		}
 		d.At = v.horizon()
 		out = append(out, d)
-		told = append(told, []any{n.topic, n.key, n.field, n.object, n.system, d.Since, d.State, d.Paged || n.paged && n.since.Equal(d.Since)})
+		told = append(told, []any{n.topic, n.key, n.field, n.object, n.system, d.Since, d.State, d.Paged || n.paged && n.same(), d.AcceptedAt})
 	}
 	if len(out) > 0 {
 		if err := publish(ctx, out); err != nil {
@@ -110,7 +122,7 @@ func (v *View) Notify(ctx context.Context, publish func(context.Context, []*sche
 func (v *View) pending(ctx context.Context) ([]*notice, error) {
 	const on = " x.topic = n.topic AND x.key = n.key AND x.field = n.field AND x.object = n.object AND x.system = n.system"
 	rows, err := v.db.QueryContext(ctx, v.db.bind("SELECT n.topic, n.key, n.field, n.object, n.system, COALESCE(t.state, ''), t.since, t.paged, d.owner, d.owner_value, d.owner_time, d.owner_seen_at, d.value, d.time, d.seen_at, "+
-		"d.since, d.deadline, d.closed, d.flaps, d.page, d.state, d.who, d.why, d.waived_until FROM notices n LEFT JOIN told t ON "+strings.ReplaceAll(on, "x.", "t.")+
+		"d.since, d.deadline, d.closed, d.flaps, d.page, d.state, d.who, d.why, d.waived_until, d.accepted, d.accepted_value, d.accepted_at, d.accepted_by, t.accepted_at FROM notices n LEFT JOIN told t ON "+strings.ReplaceAll(on, "x.", "t.")+
 		" LEFT JOIN disagreements d ON "+strings.ReplaceAll(on, "x.", "d.")+" AND d.since = (SELECT max(x.since) FROM disagreements x WHERE"+on+") LIMIT ?"), maxNotices)
 	if err != nil {
 		return nil, fmt.Errorf("what disagreements changed: %w", err)
@@ -120,19 +132,20 @@ func (v *View) pending(ctx context.Context) ([]*notice, error) {
 	for rows.Next() {
 		n := &notice{}
 		d := &schemas.Disagreement{}
-		var told, ownerTime, ownerSeen, said, seen, since, deadline, closed, until moment
-		var owner, ownerValue, value, page, state, who, why sql.NullString
+		var told, ownerTime, ownerSeen, said, seen, since, deadline, closed, until, accepted, toldAccepted moment
+		var owner, ownerValue, value, page, state, who, why, of, ofValue, by sql.NullString
 		var flaps sql.NullInt64
 		var paged sql.NullBool
 		if err := rows.Scan(&n.topic, &n.key, &n.field, &n.object, &n.system, &n.told, &told, &paged, &owner, &ownerValue, &ownerTime, &ownerSeen, &value, &said, &seen,
-			&since, &deadline, &closed, &flaps, &page, &state, &who, &why, &until); err != nil {
+			&since, &deadline, &closed, &flaps, &page, &state, &who, &why, &until, &of, &ofValue, &accepted, &by, &toldAccepted); err != nil {
 			return nil, fmt.Errorf("what disagreements changed: %w", err)
 		}
-		n.since, n.paged = told.Time, paged.Bool
+		n.since, n.paged, n.accepted = told.Time, paged.Bool, toldAccepted.Time
 		if state.Valid {
 			*d = schemas.Disagreement{Topic: n.topic, Key: n.key, Field: schemas.Field(n.field), Object: n.object, System: schemas.System(n.system), State: state.String, Page: page.String,
 				Owner: schemas.System(owner.String), OwnerValue: ownerValue.String, OwnerTime: ownerTime.Time, OwnerSeenAt: ownerSeen.Time, Value: value.String, Time: said.Time, SeenAt: seen.Time,
-				Since: since.Time, Deadline: deadline.Time, Closed: closed.pointer(), Flaps: flaps.Int64, Who: who.String, Why: why.String, Until: until.pointer()}
+				Since: since.Time, Deadline: deadline.Time, Closed: closed.pointer(), Flaps: flaps.Int64, Who: who.String, Why: why.String, Until: until.pointer(),
+				Accepted: schemas.System(of.String), AcceptedValue: ofValue.String, AcceptedAt: accepted.pointer(), AcceptedBy: by.String}
 			n.now = d
 		}
 		out = append(out, n)

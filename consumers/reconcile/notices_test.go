@@ -128,6 +128,47 @@ func TestDisagreementsAreTold(t *testing.T) {
 	})
 }
 
+// TestAcceptanceIsTold: an accepted value is told, and whoever does not come round to it is paged for again, though somebody was
+// before; a view that is made anew knows it from the topic.
+func TestAcceptanceIsTold(t *testing.T) {
+	t.Parallel()
+	databases(t, func(t *testing.T, database string) {
+		b := newBench(t)
+		m := b.open(database, 0)
+		defer func() { m.stop() }()
+		step := func(name string, seconds int, want ...string) {
+			t.Helper()
+			m.now.Store(int64(seconds))
+			if want == nil {
+				want = []string{}
+			}
+			if d := cmp.Diff(want, m.told()); d != "" {
+				t.Fatalf("%s (-want +got):\n%s", name, d)
+			}
+		}
+		const erp = "1001 order.payment_status %s refunded against paid since 1m0s flaps 0 paged %v by %q"
+		b.produce(b.record(paidIs(t, "s1", "shop", 0, "paid"), ""), b.record(paidIs(t, "b1", "erp", 60, "refunded"), ""))
+		step("overdue", 961, fmt.Sprintf(erp, "overdue", true, ""))
+		b.produce(b.record(accepted(t, "f1", 1000, "erp", "refunded", 0), ""))
+		step("accepted", 1001, fmt.Sprintf(erp, "accepted", false, "jo"))
+		list, _, err := m.view.Disagreements(t.Context(), true, 10)
+		if err != nil || len(list) != 1 || list[0].Accepted != "erp" || list[0].AcceptedValue != "refunded" || list[0].AcceptedBy != "finance" || !list[0].AcceptedAt.Equal(at(1000)) || list[0].Why != "asked the bank" {
+			t.Errorf("%+v, %v", list, err)
+		}
+		b.produce(b.record(accepted(t, "f2", 1100, "shop", "paid", 0), ""))
+		step("the other accepted", 1101, fmt.Sprintf(erp, "accepted", false, "jo"))
+		if err := m.view.Reset(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		m.stop()
+		m = b.open(database, 1102)
+		step("the view made anew", 1103)
+		step("nobody came round", 2001, fmt.Sprintf(erp, "overdue", true, "jo"))
+		b.produce(b.record(paidIs(t, "b2", "erp", 2100, "paid"), ""))
+		step("they agree", 2101, fmt.Sprintf(erp, "closed", false, "jo"))
+	})
+}
+
 // TestDisagreementsTopic reads what a running reconciler writes, as another team would.
 func TestDisagreementsTopic(t *testing.T) {
 	t.Parallel()

@@ -14,7 +14,7 @@ const (
 	StateComplete State = "complete" // every event that the integration acts on has a final outcome
 	StatePending  State = "pending"  // not finished, and its time is not over: see Until
 	StateLate     State = "late"     // not finished within complete_within, though the integration knows the order
-	StateMissing  State = "missing"  // complete_within is over, and the integration has said nothing of the order at all
+	StateMissing  State = "missing"  // complete_within is over, and the integration has said nothing of the order at all; or it said yes, and a read-back does not find what its call made
 	StateParked   State = "parked"   // waits for a person
 	StateUnknown  State = "unknown"  // waits for a person: whether a call had its effect is not known
 )
@@ -46,8 +46,10 @@ type Order struct {
 	Until         *time.Time     `json:"until,omitempty"`
 	Pages         []string       `json:"pages"` // teams to ask about late, missing, parked, unknown and overdue disagreements and sums, sorted
 	Events        []Event        `json:"events"`
-	Integrations  []Integration  `json:"integrations"` // those concerned, sorted by name
-	Operations    []Operation    `json:"operations"`   // those that began, sorted by name
+	Integrations  []Integration  `json:"integrations"`         // those concerned, sorted by name
+	Operations    []Operation    `json:"operations"`           // those that began, sorted by name
+	ReadBacks     []ReadBack     `json:"read_backs,omitempty"` // the newest of each call, sorted by integration and operation
+	Derived       []Derived      `json:"derived,omitempty"`    // what was made from facts, in the order of our clock
 	Money         *Money         `json:"money,omitempty"`
 	Fields        []Field        `json:"fields"`
 	Disagreements []Disagreement `json:"disagreements"`    // open ones first, then by Since
@@ -69,8 +71,28 @@ type Event struct {
 	Copies        int               `json:"copies"`              // times it stands in the topic; 0: retention took it, only outcomes tell of it
 	SameFactAs    schemas.EventID   `json:"same_fact,omitempty"` // an earlier event with the same business id
 	Undecodable   string            `json:"undecodable,omitempty"`
+	ReadBack      string            `json:"read_back,omitempty"`  // "warehouse/fulfill: found": a read of the downstream's own record; empty for what a source sent
+	Correction    *Correction       `json:"correction,omitempty"` // a person's decision about a field
 	Partition     int32             `json:"partition"`
 	Offset        int64             `json:"offset"`
+}
+
+// Correction is a person's decision of what a field is.
+type Correction struct {
+	Field  schemas.Field    `json:"field"`
+	Object string           `json:"object,omitempty"`
+	Of     schemas.System   `json:"of"`    // whose value was accepted
+	Held   []schemas.System `json:"held"`  // who holds it already, and is not told
+	Basis  []Basis          `json:"basis"` // the owners' words that it was decided against: it counts until one says something newer
+	Who    string           `json:"who"`
+	Why    string           `json:"why"`
+}
+
+// Basis is the newest word of an owner.
+type Basis struct {
+	System        schemas.System `json:"system"`
+	SourceVersion string         `json:"source_version,omitempty"`
+	Time          time.Time      `json:"time"` // source clock
 }
 
 // Integration is how one downstream stands with the order.
@@ -86,22 +108,26 @@ type Integration struct {
 
 // Answer is what an integration made of one event.
 type Answer struct {
-	EventID        schemas.EventID     `json:"event_id"`
-	EventType      schemas.EventType   `json:"event_type"`
-	State          State               `json:"state"`
-	Kind           schemas.Kind        `json:"kind,omitempty"` // of the newest outcome; empty while there is none
-	Reason         schemas.Reason      `json:"reason,omitempty"`
-	Detail         string              `json:"detail,omitempty"`
-	Operation      string              `json:"operation,omitempty"`
-	Reference      string              `json:"reference,omitempty"` // the downstream's id of what it made
-	IdempotencyKey string              `json:"idempotency_key,omitempty"`
-	WithheldFields []string            `json:"withheld_fields,omitempty"`
-	Needs          []schemas.EventType `json:"needs,omitempty"`
-	Attempts       []Attempt           `json:"attempts"`
-	Since          *time.Time          `json:"since,omitempty"` // as Order.Since
-	Until          *time.Time          `json:"until,omitempty"` // as Order.Until
-	Duplicates     int                 `json:"duplicates"`      // copies of the event it absorbed
-	Steps          []Step              `json:"steps"`           // every outcome, in the order they were written
+	EventID        schemas.EventID   `json:"event_id"`
+	EventType      schemas.EventType `json:"event_type"`
+	State          State             `json:"state"`
+	Kind           schemas.Kind      `json:"kind,omitempty"` // of the newest outcome; empty while there is none
+	Reason         schemas.Reason    `json:"reason,omitempty"`
+	Detail         string            `json:"detail,omitempty"`
+	Operation      string            `json:"operation,omitempty"`
+	Reference      string            `json:"reference,omitempty"` // the downstream's id of what it made
+	IdempotencyKey string            `json:"idempotency_key,omitempty"`
+	WithheldFields []string          `json:"withheld_fields,omitempty"`
+	// WithheldReasons says why, one for each of WithheldFields; nil in outcomes of before reasons were kept.
+	WithheldReasons []schemas.Reason    `json:"withheld_reasons,omitempty"`
+	Needs           []schemas.EventType `json:"needs,omitempty"`
+	Attempts        []Attempt           `json:"attempts"`
+	ReadBack        string              `json:"read_back,omitempty"` // found, missing or failed: what the newest read of the call's record told; empty for none
+	Facts           *FactsUsed          `json:"facts,omitempty"`     // that its newest call carried; nil where it carried none
+	Since           *time.Time          `json:"since,omitempty"`     // as Order.Since
+	Until           *time.Time          `json:"until,omitempty"`     // as Order.Until
+	Duplicates      int                 `json:"duplicates"`          // copies of the event it absorbed
+	Steps           []Step              `json:"steps"`               // every outcome, in the order they were written
 }
 
 // Attempt is one call and what came back.
@@ -127,8 +153,8 @@ type Step struct {
 type Field struct {
 	Field  schemas.Field  `json:"field"`
 	Object string         `json:"object,omitempty"` // payment, refund, fulfillment or invoice that it is of; empty for the order's own
-	Owner  schemas.System `json:"owner"`
-	Said   []Said         `json:"said"` // newest word of each system, sorted by system
+	Owner  schemas.System `json:"owner"`            // whose word counts; "team:finance" while a person's correction does
+	Said   []Said         `json:"said"`             // newest word of each system, sorted by system
 }
 
 // Said is the newest word of one system.
@@ -139,10 +165,12 @@ type Said struct {
 	Time          time.Time       `json:"time"`    // source clock
 	SeenAt        time.Time       `json:"seen_at"` // our clock
 	EventID       schemas.EventID `json:"event_id"`
+	ReadBack      bool            `json:"read_back,omitempty"` // it was read from the system's own record
 }
 
 // Disagreement is a system that says another value than the owner. It opens when both are known and differ beyond
-// tolerance, and closes when they agree again.
+// tolerance, and closes when they agree again. Once a person accepted a value it closes when the system and the owner both
+// say that, and whoever else says another is in one too.
 type Disagreement struct {
 	Topic      string         `json:"topic"`
 	Key        string         `json:"key"`
@@ -163,12 +191,18 @@ type Disagreement struct {
 	DurationMS  int64          `json:"duration_ms"`      // until closed, or until AsOf
 	Overdue     bool           `json:"overdue"`          // it lasts, or lasted, beyond Deadline
 	Page        string         `json:"page"`             // team
-	State       string         `json:"state"`            // opened, overdue, acknowledged, waived, closed; the team is asked while it is overdue
+	State       string         `json:"state"`            // opened, overdue, acknowledged, accepted, waived, closed; the team is asked while it is overdue
 	Flaps       int            `json:"flaps,omitempty"`  // how often it was overdue, closed for less than it may last, and opened again
-	// Who and Why are of the person who acknowledged or waived it.
+	// Who and Why are of the person who acknowledged or waived it, or accepted a value.
 	Who         string     `json:"who,omitempty"`
 	Why         string     `json:"why,omitempty"`
 	WaivedUntil *time.Time `json:"waived_until,omitempty"`
+	// Accepted is the system whose value a person accepted; empty for none. It counts from AcceptedAt (our clock), and so does
+	// the time in which the others must come round. AcceptedBy is that person's team.
+	Accepted      schemas.System `json:"accepted,omitempty"`
+	AcceptedValue string         `json:"accepted_value,omitempty"` // masked where it is personal
+	AcceptedAt    *time.Time     `json:"accepted_at,omitempty"`
+	AcceptedBy    string         `json:"accepted_by,omitempty"`
 }
 
 // Duration is how long it lasted until it closed or was asked about.

@@ -138,7 +138,7 @@ func (v *View) Disagreements(ctx context.Context, open bool, limit int) (list []
 	if err := v.db.QueryRowContext(ctx, "SELECT count(*) FROM disagreements"+where).Scan(&all); err != nil {
 		return nil, 0, fmt.Errorf("count disagreements: %w", err)
 	}
-	rows, err := v.db.QueryContext(ctx, v.db.bind("SELECT topic, key, field, object, owner, owner_value, system, value, since, deadline, closed, overdue, page, state, owner_time, owner_seen_at, time, seen_at, flaps, who, why, waived_until FROM disagreements"+where+
+	rows, err := v.db.QueryContext(ctx, v.db.bind("SELECT topic, key, field, object, owner, owner_value, system, value, since, deadline, closed, overdue, page, state, owner_time, owner_seen_at, time, seen_at, flaps, who, why, waived_until, accepted, accepted_value, accepted_at, accepted_by FROM disagreements"+where+
 		" ORDER BY CASE WHEN closed IS NULL THEN 0 ELSE 1 END, since, key, field, object, system LIMIT ?"), limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list disagreements: %w", err)
@@ -147,12 +147,13 @@ func (v *View) Disagreements(ctx context.Context, open bool, limit int) (list []
 	list = []Disagreement{}
 	for rows.Next() {
 		var d Disagreement
-		var since, deadline, closed, ownerTime, ownerSeen, said, seen, waived moment
+		var since, deadline, closed, ownerTime, ownerSeen, said, seen, waived, accepted moment
 		if err := rows.Scan(&d.Topic, &d.Key, &d.Field, &d.Object, &d.Owner, &d.OwnerValue, &d.System, &d.Value, &since, &deadline, &closed, &d.Overdue, &d.Page, &d.State,
-			&ownerTime, &ownerSeen, &said, &seen, &d.Flaps, &d.Who, &d.Why, &waived); err != nil {
+			&ownerTime, &ownerSeen, &said, &seen, &d.Flaps, &d.Who, &d.Why, &waived, &d.Accepted, &d.AcceptedValue, &accepted, &d.AcceptedBy); err != nil {
 			return nil, 0, fmt.Errorf("list disagreements: %w", err)
 		}
 		d.Since, d.Deadline, d.Closed, d.WaivedUntil = since.Time, deadline.Time, closed.pointer(), waived.pointer()
+		d.AcceptedAt = accepted.pointer()
 		d.OwnerTime, d.OwnerSeenAt, d.Time, d.SeenAt = ownerTime.Time, ownerSeen.Time, said.Time, seen.Time
 		end := v.horizon()
 		if d.Closed != nil {

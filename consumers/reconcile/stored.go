@@ -43,6 +43,30 @@ type (
 		Said                      []storedWord
 		Refs                      []storedRef
 		Paid                      []storedMovement
+		Origin                    *storedOrigin
+		Read                      *storedRead
+		Correction                *storedCorrection
+	}
+	storedRead struct {
+		_                                                        struct{} `cbor:",toarray"`
+		Integration, Operation, Event, Reference, Result, Detail string
+	}
+	storedOrigin struct {
+		_  struct{} `cbor:",toarray"`
+		ID string
+		At int64
+	}
+	storedCorrection struct {
+		_                 struct{} `cbor:",toarray"`
+		Field, Object, Of string
+		Held              []string
+		Basis             []storedBasis
+		Who, Why          string
+	}
+	storedBasis struct {
+		_               struct{} `cbor:",toarray"`
+		System, Version string
+		Time            int64
 	}
 	storedWord struct {
 		_                    struct{} `cbor:",toarray"`
@@ -77,8 +101,20 @@ type (
 	storedMade struct {
 		_                         struct{} `cbor:",toarray"`
 		Operation, Reference, Key string
-		Withheld                  []string
+		Withheld, Why             []string
 		Attempts                  []storedAttempt
+		Facts                     *storedFacts
+	}
+	storedFacts struct {
+		_                         struct{} `cbor:",toarray"`
+		ID                        string
+		KnownAt, AskedAt, FactsAt int64
+		Facts                     []storedUsed
+	}
+	storedUsed struct {
+		_                                               struct{} `cbor:",toarray"`
+		Field, Object, SKU, Owner, SourceVersion, Agree string
+		AsOf, Age                                       int64
 	}
 	storedAttempt struct {
 		_             struct{} `cbor:",toarray"`
@@ -161,6 +197,7 @@ func (f *Fold) unpack(b []byte) error {
 func storeFact(f *fact) storedFact {
 	s := storedFact{ID: string(f.ID), Type: string(f.Type), System: string(f.System), Source: f.Source, Time: micros(f.Time), IngestedAt: micros(f.IngestedAt), SourceVersion: f.SourceVersion,
 		BusinessID: f.BusinessID, Copies: f.Copies, Undecodable: f.Undecodable, Partition: f.at.Partition, Offset: f.at.Offset}
+	s.Correction = storeCorrection(f.Correction)
 	for _, w := range f.said {
 		sw := storedWord{Field: string(w.field), Object: w.object, Shown: w.value.text()}
 		if w.value.hash != ([16]byte{}) {
@@ -175,12 +212,16 @@ func storeFact(f *fact) storedFact {
 		s.Paid = append(s.Paid, storedMovement{Kind: string(m.Kind), Object: m.Object, Whole: m.Whole, Payment: m.Payment, Reference: m.Reference, Amount: m.Amount.String(), Currency: m.Currency,
 			Withdrawn: m.Withdrawn, At: micros(m.At), SaidAt: micros(m.SaidAt)})
 	}
+	if f.origin != nil {
+		s.Origin = &storedOrigin{ID: f.origin.id, At: micros(f.origin.at)}
+	}
+	s.Read = storeRead(f.read)
 	return s
 }
 
 func (s *storedFact) fact() (*fact, error) {
 	f := &fact{at: Position{s.Partition, s.Offset}, Event: Event{ID: schemas.EventID(s.ID), Type: schemas.EventType(s.Type), System: schemas.System(s.System), Source: s.Source, Time: fromMicros(s.Time),
-		IngestedAt: fromMicros(s.IngestedAt), SourceVersion: s.SourceVersion, BusinessID: s.BusinessID, Copies: s.Copies, Undecodable: s.Undecodable, Partition: s.Partition, Offset: s.Offset}}
+		IngestedAt: fromMicros(s.IngestedAt), SourceVersion: s.SourceVersion, BusinessID: s.BusinessID, Copies: s.Copies, Undecodable: s.Undecodable, Correction: s.Correction.correction(), Partition: s.Partition, Offset: s.Offset}}
 	for _, sw := range s.Said {
 		w := word{field: schemas.Field(sw.Field), object: sw.Object, value: value{shown: unique.Make(sw.Shown)}}
 		copy(w.value.hash[:], sw.Hash)
@@ -197,6 +238,11 @@ func (s *storedFact) fact() (*fact, error) {
 		f.paid = append(f.paid, money.Movement{Kind: money.Kind(m.Kind), System: f.System, Object: m.Object, Whole: m.Whole, Payment: m.Payment, Reference: m.Reference, Amount: amount, Currency: m.Currency,
 			Withdrawn: m.Withdrawn, At: fromMicros(m.At), SaidAt: fromMicros(m.SaidAt), EventID: f.ID, Version: f.SourceVersion, SeenAt: f.IngestedAt})
 	}
+	if s.Origin != nil {
+		f.origin = &origin{id: s.Origin.ID, at: fromMicros(s.Origin.At)}
+	}
+	f.read = s.Read.readBack()
+	f.ReadBack = readBackText(f.read)
 	return f, nil
 }
 
@@ -206,7 +252,7 @@ func storeOutcome(o *outcome) storedOutcome {
 		s.Until = micros(*o.until)
 	}
 	if m := o.made; m != nil {
-		s.Made = &storedMade{Operation: m.operation, Reference: m.reference, Key: m.key, Withheld: m.withheld}
+		s.Made = &storedMade{Operation: m.operation, Reference: m.reference, Key: m.key, Withheld: m.withheld, Why: texts(m.why), Facts: storeFacts(m.facts)}
 		for _, a := range m.attempts {
 			s.Made.Attempts = append(s.Made.Attempts, storedAttempt{At: micros(a.At), TookMS: a.TookMS, Status: a.Status, Class: a.Class, Detail: a.Detail})
 		}
@@ -221,7 +267,7 @@ func (s *storedOutcome) outcome() *outcome {
 		o.until = &until
 	}
 	if m := s.Made; m != nil {
-		o.made = &made{operation: m.Operation, reference: m.Reference, key: m.Key, withheld: m.Withheld}
+		o.made = &made{operation: m.Operation, reference: m.Reference, key: m.Key, withheld: m.Withheld, why: words[schemas.Reason](m.Why), facts: m.Facts.used()}
 		for _, a := range m.Attempts {
 			o.made.attempts = append(o.made.attempts, schemas.Attempt{At: fromMicros(a.At), TookMS: a.TookMS, Status: a.Status, Class: a.Class, Detail: a.Detail})
 		}

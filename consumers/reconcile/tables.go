@@ -15,7 +15,7 @@ import (
 )
 
 // layout is the version of the tables and of the facts that folds hold.
-const layout = "2"
+const layout = "4"
 
 // The tables of a view; docs/view.md tells analysts what they hold. Columns are named as the JSON of an order names them.
 var (
@@ -28,7 +28,7 @@ var (
 	// noticesTable is disagreements that changed, toldTable what was told of each last; the latter outlives the view.
 	noticesTable = &table{"notices", 5, []column{{"topic", text, false}, {"key", text, false}, {"field", text, false}, {"object", text, false}, {"system", text, false}}, nil}
 	toldTable    = &table{"told", 5, []column{{"topic", text, false}, {"key", text, false}, {"field", text, false}, {"object", text, false}, {"system", text, false}, {"since", instant, false}, {"state", text, false},
-		{"paged", flag, false}}, nil}
+		{"paged", flag, false}, {"accepted_at", instant, true}}, nil}
 	// erasuresTable is what is erased, and is kept when the view is made anew: marks are hashes of addresses, until erased_at.
 	erasuresTable = &table{"erasures", 2, []column{{"topic", text, false}, {"key", text, false}, {"customer", text, false}, {"asked_at", instant, false}, {"marks", text, false}, {"erased_at", instant, true},
 		{"gone_at", instant, true}}, []string{"erased_at", "gone_at"}}
@@ -45,9 +45,12 @@ var (
 	disagreementsTable = &table{"disagreements", 6, []column{{"topic", text, false}, {"key", text, false}, {"field", text, false}, {"object", text, false}, {"system", text, false}, {"since", instant, false},
 		{"owner", text, false}, {"owner_value", text, false}, {"value", text, false}, {"deadline", instant, false}, {"closed", instant, true}, {"overdue", flag, false}, {"page", text, false},
 		{"state", text, false}, {"owner_time", instant, true}, {"owner_seen_at", instant, true}, {"time", instant, true}, {"seen_at", instant, true}, {"flaps", number, false}, {"who", text, false}, {"why", text, false},
-		{"waived_until", instant, true}}, []string{"closed, since", "state, page"}}
+		{"waived_until", instant, true}, {"accepted", text, false}, {"accepted_value", text, false}, {"accepted_at", instant, true}, {"accepted_by", text, false}}, []string{"closed, since", "state, page"}}
 	observationsTable = &table{"observations", 5, []column{{"topic", text, false}, {"key", text, false}, {"field", text, false}, {"object", text, false}, {"system", text, false},
 		{"owner", text, false}, {"value", text, false}, {"source_version", text, false}, {"time", instant, true}, {"seen_at", instant, true}, {"event_id", text, false}}, nil}
+	// withheldTable has one row per event, not per field: a source that tells whole states says many fields that are not its own.
+	withheldTable = &table{"withheld", 4, []column{{"topic", text, false}, {"key", text, false}, {"integration", text, false}, {"event_id", text, false}, {"event_type", text, false},
+		{"fields", text, false}, {"at", instant, true}}, nil}
 	operationsTable = &table{"operations", 3, []column{{"topic", text, false}, {"key", text, false}, {"operation", text, false}, {"state", text, false}, {"begun", instant, false}, {"since", instant, true},
 		{"until", instant, true}, {"void", text, false}, {"lacks", text, false}, {"page", text, false}}, []string{"operation, state, since"}}
 	movementsTable = &table{"movements", 6, []column{{"topic", text, false}, {"key", text, false}, {"kind", text, false}, {"system", text, false}, {"object", text, false}, {"currency", text, false},
@@ -57,7 +60,7 @@ var (
 	lookupsTable = &table{"lookups", 4, []column{{"kind", text, false}, {"value", text, false}, {"topic", text, false}, {"key", text, false}}, nil}
 
 	// answers are the tables that follow from folds.
-	answers = []*table{ordersTable, integrationsTable, parkedTable, operationsTable, movementsTable, differencesTable, disagreementsTable, observationsTable, lookupsTable}
+	answers = []*table{ordersTable, integrationsTable, parkedTable, withheldTable, operationsTable, movementsTable, differencesTable, disagreementsTable, observationsTable, lookupsTable}
 	tables  = append([]*table{foldsTable, offsetsTable, countsTable, metaTable, leaderTable, subscriptionsTable, arrivalsTable, noticesTable, toldTable, erasuresTable}, answers...)
 )
 
@@ -132,6 +135,9 @@ func rowsOf(o *Order, refs []ref, zone *time.Location) map[string]record {
 	for _, in := range o.Integrations {
 		put(integrationsTable, in.Name, in.Team, string(in.State), in.Since, in.Until, in.Detail)
 		for _, a := range in.Answers {
+			if len(a.WithheldFields) > 0 {
+				put(withheldTable, in.Name, string(a.EventID), string(a.EventType), a.withheldJSON(), a.Since)
+			}
 			if a.Kind == schemas.Parked {
 				put(parkedTable, in.Name, string(a.EventID), string(a.EventType), string(a.Reason), a.Detail, a.Since, a.Until)
 			}
@@ -150,7 +156,7 @@ func rowsOf(o *Order, refs []ref, zone *time.Location) map[string]record {
 	}
 	for _, d := range o.Disagreements {
 		put(disagreementsTable, string(d.Field), d.Object, string(d.System), d.Since, string(d.Owner), d.OwnerValue, d.Value, d.Deadline, d.Closed, d.Overdue, d.Page,
-			d.State, nullTime(d.OwnerTime), nullTime(d.OwnerSeenAt), nullTime(d.Time), nullTime(d.SeenAt), int64(d.Flaps), d.Who, d.Why, d.WaivedUntil)
+			d.State, nullTime(d.OwnerTime), nullTime(d.OwnerSeenAt), nullTime(d.Time), nullTime(d.SeenAt), int64(d.Flaps), d.Who, d.Why, d.WaivedUntil, string(d.Accepted), d.AcceptedValue, d.AcceptedAt, d.AcceptedBy)
 	}
 	for _, f := range o.Fields {
 		if len(f.Said) < 2 {

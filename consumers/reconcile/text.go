@@ -54,6 +54,18 @@ func (o *Order) Write(w io.Writer) error {
 			return err
 		}
 	}
+	if len(o.ReadBacks) > 0 {
+		b.WriteString("\n")
+		if err := columns(&b, "read back\tresult\tits clock\tour clock\tage\tsays\t", o.readRows()); err != nil {
+			return err
+		}
+	}
+	if len(o.Derived) > 0 {
+		b.WriteString("\n")
+		if err := columns(&b, "made from facts\tid\tfact\twhose\tage\tothers\t", o.origins()); err != nil {
+			return err
+		}
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -142,17 +154,22 @@ func team(name string, s State) string {
 
 // phrase is one line for a disagreement.
 func (d Disagreement) phrase() string {
-	what := string(d.Field)
-	if d.Object != "" {
-		what += " of " + d.Object
-	}
+	what := fieldOf(d.Field, d.Object)
 	if d.Closed != nil {
 		return fmt.Sprintf("agreed again on %s: %s said %q until %s, after %s; %s's word is %q", what, d.System, flat(d.Value), d.Closed.Format(clockForm), about(d.Duration()), d.Owner, flat(d.OwnerValue))
 	}
 	s := fmt.Sprintf("%s says %q of %s, %s (its owner) %q; since %s (%s)", d.System, flat(d.Value), what, d.Owner, flat(d.OwnerValue), d.Since.Format(clockForm), about(d.Duration()))
+	if d.Accepted != "" {
+		s += fmt.Sprintf("; %s's %q was accepted at %s by %s", d.Accepted, flat(d.AcceptedValue), d.AcceptedAt.Format(clockForm), d.AcceptedBy)
+		if d.State == DisagreementAccepted || d.State == DisagreementOverdue {
+			s += " (" + flat(d.Who) + "): " + flat(d.Why)
+		}
+	}
 	switch d.State {
 	case DisagreementOverdue:
 		return s + "; page " + d.Page
+	case DisagreementAccepted:
+		return s + "; to come round until " + d.Deadline.Format(clockForm)
 	case DisagreementAcknowledged:
 		return s + "; acknowledged by " + d.Who + ": " + flat(d.Why)
 	case DisagreementWaived:
@@ -162,6 +179,14 @@ func (d Disagreement) phrase() string {
 		return s + " waived by " + d.Who + ": " + flat(d.Why)
 	}
 	return s + ", tolerated until " + d.Deadline.Format(clockForm)
+}
+
+// fieldOf is "payment.amount of ch_1".
+func fieldOf(field schemas.Field, object string) string {
+	if object == "" {
+		return string(field)
+	}
+	return string(field) + " of " + object
 }
 
 // about rounds a duration to what a person takes in.

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,6 +74,12 @@ func (ev Event) row() row {
 	if ev.SameFactAs != "" {
 		r.what += " (the same fact as " + short(ev.SameFactAs) + ")"
 	}
+	if ev.ReadBack != "" {
+		r.what += " (read-back of " + ev.ReadBack + ")"
+	}
+	if c := ev.Correction; c != nil {
+		r.what += fmt.Sprintf(": %s is what %s says, decided by %s: %s", fieldOf(c.Field, c.Object), c.Of, c.Who, c.Why)
+	}
 	if ev.Undecodable != "" {
 		r.what += " (cannot be read: " + ev.Undecodable + ")"
 	}
@@ -94,12 +101,16 @@ func (a Answer) what() string { return strings.TrimSpace(string(a.EventType) + "
 // a call are put into quiet.
 func (a Answer) rows(integration string, quiet map[quietKey]*quiet) []row {
 	var out []row
-	calls := a.Attempts
-	for _, s := range a.Steps {
+	calls, last := a.Attempts, a.last()
+	for i, s := range a.Steps {
+		held := ""
+		if i == last {
+			held = a.withheld()
+		}
 		r := row{at: s.At, rank: 2, where: integration, what: a.what() + ": " + strings.ReplaceAll(string(s.Kind), "_", " ")}
 		switch s.Kind {
 		case schemas.Duplicate, schemas.Withheld, schemas.Superseded:
-			gather(quiet, a, s, integration)
+			gather(quiet, a, s, integration, held)
 			continue
 		case schemas.Delivered, schemas.AlreadyDone:
 			if n := len(calls); n > 0 && calls[n-1].Class == string(s.Kind) {
@@ -117,6 +128,7 @@ func (a Answer) rows(integration string, quiet map[quietKey]*quiet) []row {
 		if s.Detail != "" {
 			r.what += ": " + s.Detail
 		}
+		r.what += held
 		out = append(out, r)
 	}
 	for i, t := range calls {
@@ -127,6 +139,49 @@ func (a Answer) rows(integration string, quiet map[quietKey]*quiet) []row {
 		out = append(out, row{at: t.At, rank: 1, where: integration, what: text})
 	}
 	return out
+}
+
+// last is the place of the step that the answer's kind is of; -1 for none.
+func (a Answer) last() int {
+	for i := len(a.Steps) - 1; i >= 0; i-- {
+		if a.Steps[i].Kind == a.Kind && a.Steps[i].Reason == a.Reason {
+			return i
+		}
+	}
+	return -1
+}
+
+// withheld is "; withheld order.status: stale, order.total: not_owner"; empty where nothing was.
+func (a Answer) withheld() string {
+	out := ""
+	for i, field := range a.WithheldFields {
+		sep := ", "
+		if i == 0 {
+			sep = "; withheld "
+		}
+		if out += sep + field; a.whyWithheld(i) != "" {
+			out += ": " + a.whyWithheld(i)
+		}
+	}
+	return out
+}
+
+// withheldJSON is {"order.status":"stale","order.total":"not_owner"}, by field.
+func (a Answer) withheldJSON() string {
+	out := make(map[string]string, len(a.WithheldFields))
+	for i, field := range a.WithheldFields {
+		out[field] = a.whyWithheld(i)
+	}
+	b, _ := json.Marshal(out) // of strings
+	return string(b)
+}
+
+// whyWithheld is the reason of one of WithheldFields; empty where it was not kept.
+func (a Answer) whyWithheld(i int) string {
+	if i >= len(a.WithheldReasons) {
+		return ""
+	}
+	return string(a.WithheldReasons[i])
 }
 
 // text is "2 (503 in 12ms)".
@@ -143,6 +198,7 @@ type quietKey struct {
 	event  schemas.EventID
 	kind   schemas.Kind
 	reason schemas.Reason
+	held   string // what was withheld, and why
 }
 
 // quiet is what several integrations made of one event without a call.
@@ -155,8 +211,8 @@ type quiet struct {
 	mixed  bool
 }
 
-func gather(all map[quietKey]*quiet, a Answer, s Step, integration string) {
-	k := quietKey{a.EventID, s.Kind, s.Reason}
+func gather(all map[quietKey]*quiet, a Answer, s Step, integration, held string) {
+	k := quietKey{a.EventID, s.Kind, s.Reason, held}
 	q := all[k]
 	if q == nil {
 		q = &quiet{quietKey: k, at: s.At, what: a.what(), detail: s.Detail}
@@ -181,6 +237,7 @@ func (q *quiet) row() row {
 	if !q.mixed && q.detail != "" {
 		r.what += ": " + q.detail
 	}
+	r.what += q.held
 	return r
 }
 

@@ -4,7 +4,7 @@
 // which field, and what the ledger knows of the order; out comes one Decision with a Reason. The order of the rules is
 // the order of Decide's lines:
 //
-//	dedup ▸ subscribed ▸ owner ▸ expired ▸ nothing to undo ▸ once ▸ stale ▸ superseded ▸ needs ▸ behind ▸ conflict ▸ call
+//	dedup ▸ subscribed ▸ owner ▸ (correction: takes it? holds it?) ▸ expired ▸ nothing to undo ▸ once ▸ stale ▸ superseded ▸ needs ▸ behind ▸ conflict ▸ call
 //
 // Why ownership comes before everything that remembers: what a non-owner says must not satisfy a prerequisite, supersede
 // a request or move a version.

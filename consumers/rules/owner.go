@@ -111,18 +111,22 @@ func SpeaksFor(own *Owners, et schemas.EventType, system schemas.System, at time
 }
 
 // Note adds to a copy of the entry what the event tells about its order, if its system may say so: the type was seen, the
-// order's total, a refund's amount, its word on shared fields. It is what prerequisites, full refunds and conflicts are
-// judged by.
+// order's total, a refund's amount, its word on shared fields, what a person decided. It is what prerequisites, full refunds,
+// conflicts and corrected fields are judged by.
 func Note(own *Owners, entry *schemas.LedgerEntry, ev *schemas.Event) *schemas.LedgerEntry {
 	c := *entry
 	if !SpeaksFor(own, ev.Type, ev.System, ev.Time) {
+		return &c
+	}
+	if corrects(ev) {
+		own.correct(&c, ev)
 		return &c
 	}
 	_, ok := principal[ev.Type]
 	if !slices.Contains(c.Seen, ev.Type) && (ok || schemas.Says(ev)&own.By(ev.System, ev.Time) != 0) {
 		c.Seen = append(slices.Clone(c.Seen), ev.Type)
 	}
-	if ev.Order != nil && ev.Order.Total != nil && own.total.At(ev.Time).Has(ev.System) {
+	if ev.Order != nil && ev.Order.Total != nil && own.total.At(ev.Time).Has(ev.System) && overruled(&c, ev, ofTotal) == 0 {
 		named := schemas.Applied{System: cmp.Or(c.TotalSystem, ev.System), Version: c.TotalVersion, Time: c.TotalTime}
 		if !older(own.total, ev, &named) {
 			c.OrderTotal, c.TotalVersion, c.TotalSystem, c.TotalTime = ev.Order.Total, ev.SourceVersion, ev.System, ev.Time

@@ -75,6 +75,9 @@ func Decide(in *topology.Integration, own *Owners, f Facts) Decision {
 		return finish(schemas.Withheld, schemas.ReasonNotOwner, "%s is not %s's to say", ev.Type, ev.System)
 	}
 	s := owned(in, own, f)
+	if d, done := misdirected(in, ev); done {
+		return d
+	}
 	if s.barren() {
 		d := finish(schemas.Withheld, schemas.ReasonNotOwner, "no field of it is %s's to write into %s", ev.System, in.System)
 		d.Withheld, d.Why = s.withheld(own)
@@ -112,6 +115,9 @@ func decideRoute(in *topology.Integration, own *Owners, route *topology.Route, f
 		if cmp, ok := schemas.CompareVersions(ev.SourceVersion, op.Version); ok && cmp < 0 {
 			return finish(schemas.Superseded, schemas.ReasonStale, "version %s is older than %s, which was applied", ev.SourceVersion, op.Version)
 		}
+	}
+	if s.barren() && s.conflict == 0 && s.ruled == s.said&^(s.foreign|s.theirs) && onlyFields(ev.Type) {
+		return finish(schemas.Superseded, schemas.ReasonCorrected, "a person decided otherwise, and knew version %s", ev.SourceVersion)
 	}
 	if s.barren() && s.conflict == 0 && onlyFields(ev.Type) {
 		return finish(schemas.Superseded, schemas.ReasonStale, "of all that version %s says, newer was applied", ev.SourceVersion)
@@ -185,7 +191,21 @@ func RouteOf(in *topology.Integration, entry *schemas.LedgerEntry, ev *schemas.E
 	full := ev.Type == schemas.RefundSucceeded && FullyRefunded(entry)
 	for i := range in.Deliver {
 		r := &in.Deliver[i]
+		if ev.Type.Corrects() && (ev.Correction == nil || !r.Takes(ev.Correction.Field)) {
+			continue
+		}
 		if slices.Contains(r.On, ev.Type) || full && slices.Contains(r.On, topology.RefundFull) {
+			return r
+		}
+	}
+	return nil
+}
+
+// RouteFor is the route of an operation that acts on events of a type; nil for none.
+func RouteFor(in *topology.Integration, et schemas.EventType, operation string) *topology.Route {
+	for i := range in.Deliver {
+		r := &in.Deliver[i]
+		if r.Operation == operation && (slices.Contains(r.On, et) || et == schemas.RefundSucceeded && slices.Contains(r.On, topology.RefundFull)) {
 			return r
 		}
 	}

@@ -16,6 +16,7 @@ type sift struct {
 	foreign  schemas.FieldSet // not the speaker's, or nobody's
 	theirs   schemas.FieldSet // the speaker's, but the downstream owns it itself
 	stale    schemas.FieldSet // older than what stands in the downstream
+	ruled    schemas.FieldSet // those of stale that a person decided otherwise, who knew what the event says
 	conflict schemas.FieldSet // shared, and another that shares it says another value
 	forced   schemas.FieldSet // as conflict, but to be sent all the same
 }
@@ -43,6 +44,8 @@ func (s *sift) withheld(own *Owners) ([]string, []schemas.Reason) {
 			reason = schemas.ReasonNobodys
 		case bit&s.theirs != 0:
 			reason = schemas.ReasonOwn
+		case bit&s.ruled != 0:
+			reason = schemas.ReasonCorrected
 		case bit&s.stale != 0:
 			reason = schemas.ReasonStale
 		case bit&s.conflict != 0:
@@ -54,9 +57,16 @@ func (s *sift) withheld(own *Owners) ([]string, []schemas.Reason) {
 }
 
 // owned parts what the event says into what its system may write into the downstream, and what not. What the downstream
-// owns by now is kept from it as well: an event of before it took the field over may be late.
+// owns by now is kept from it as well: an event of before it took the field over may be late. A person may correct any field,
+// of its owner too.
 func owned(in *topology.Integration, own *Owners, f Facts) sift {
 	ev, s := f.Event, sift{said: schemas.Says(f.Event)}
+	if ev.Type.Corrects() {
+		if !corrects(ev) {
+			s.foreign = s.said
+		}
+		return s
+	}
 	s.foreign = s.said &^ own.By(ev.System, ev.Time)
 	s.theirs = s.said &^ s.foreign & own.By(in.System, ev.Time)
 	if own.timed != 0 {
@@ -70,9 +80,10 @@ func owned(in *topology.Integration, own *Owners, f Facts) sift {
 // perhaps sent before is sent again as it was.
 func (s *sift) refuse(own *Owners, route *topology.Route, f Facts) {
 	if !route.Once && !route.Each {
-		s.stale = own.stale(f.Entry, f.Event, s.left().States())
+		s.ruled = overruled(f.Entry, f.Event, s.left())
+		s.stale = s.ruled | own.stale(f.Entry, f.Event, s.left().States())
 	}
-	if own.shared == 0 {
+	if own.shared == 0 || f.Event.Type.Corrects() {
 		return
 	}
 	stale, conflict := own.differ(f.Entry, f.Event, s.left()&own.shared)
@@ -86,15 +97,21 @@ func (s *sift) refuse(own *Owners, route *topology.Route, f Facts) {
 	}
 }
 
-// stale is the part of a set that the event says in a version older than the one that stands in the downstream.
+// stale is the part of a set that the event says in a version older than the one that stands in the downstream, or against a
+// person's decision.
 func (o *Owners) stale(entry *schemas.LedgerEntry, ev *schemas.Event, set schemas.FieldSet) (out schemas.FieldSet) {
+	out = overruled(entry, ev, set)
 	for i := range entry.Applied {
 		a := &entry.Applied[i]
 		both := a.Fields & set
 		if both == 0 {
 			continue
 		}
-		if a.System == ev.System {
+		switch {
+		case corrects(ev) && outdated(ev, a):
+			out |= both
+			continue
+		case a.System == ev.System:
 			if older(nil, ev, a) {
 				out |= both
 			}
@@ -122,6 +139,7 @@ func older(owner *topology.Owner, ev *schemas.Event, than *schemas.Applied) bool
 // listen keeps what a system says of fields that it shares, unless it has said something newer.
 func (o *Owners) listen(entry *schemas.LedgerEntry, ev *schemas.Event) {
 	said := schemas.Says(ev) & o.shared & o.By(ev.System, ev.Time)
+	said &^= overruled(entry, ev, said)
 	for _, field := range said.All() {
 		text, ok := schemas.ValueOf(ev, field)
 		if !ok {

@@ -73,6 +73,9 @@ func play(t *testing.T, in *topology.Integration, own *Owners, steps ...step) (l
 	for n, s := range steps {
 		ev := s.reads(t, n)
 		f := Facts{Event: ev, Now: noon}
+		if ev.Type.Corrects() && s.facts != nil {
+			s.facts(&f) // it is of the event itself
+		}
 		entry = Note(own, entry, ev)
 		if f.Entry = entry; s.facts != nil {
 			s.facts(&f)

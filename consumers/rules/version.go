@@ -29,7 +29,9 @@ func stateful(et schemas.EventType) bool {
 
 // onlyFields tells whether events of the type are nothing but what they say of fields: without any they are pointless. Others
 // are facts even so.
-func onlyFields(et schemas.EventType) bool { return stateful(et) || et == schemas.OrderEnriched }
+func onlyFields(et schemas.EventType) bool {
+	return stateful(et) || et == schemas.OrderEnriched || et.Corrects()
+}
 
 // cut parses Money.String.
 func cut(text string) (decimal.Decimal, string, bool) {

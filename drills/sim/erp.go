@@ -45,6 +45,7 @@ var batchHead = []string{"order_id", "order_number", "customer_id", "status", "p
 func newERP(w *World, s *System) *erp {
 	e := &erp{System: s, w: w, orders: map[string]*ERPOrder{}, last: map[string]ERPOrder{}, told: map[string]string{}}
 	s.route("PUT /v1/orders/{id}", e.put)
+	s.route("PATCH /v1/orders/{id}", e.patch)
 	s.route("GET /v1/orders/{id}", e.get)
 	s.route("PUT /v1/orders/{id}/refunds/{refund}", e.refund)
 	return e
@@ -115,6 +116,36 @@ func (e *erp) put(r *http.Request, body []byte) answer {
 		return answer{http.StatusOK, o.view()}
 	}
 	return answer{http.StatusCreated, o.view()}
+}
+
+// patch changes what a request names of an order that is known, and nothing else. The same values again change nothing.
+func (e *erp) patch(r *http.Request, body []byte) answer {
+	var in struct {
+		Status        string  `json:"status"`
+		PaymentStatus string  `json:"payment_status"`
+		Total         *amount `json:"total"`
+	}
+	if ans, ok := decode(body, &in); !ok {
+		return ans
+	}
+	o := e.orders[r.PathValue("id")]
+	if o == nil {
+		return problem(http.StatusNotFound, "no order %s to correct", r.PathValue("id"))
+	}
+	next := o.clone()
+	next.Status, next.PaymentStatus = pick(in.Status, o.Status), pick(in.PaymentStatus, o.PaymentStatus)
+	if in.Total != nil {
+		next.Amount, next.Currency = in.Total.Amount.String(), in.Total.Currency
+	}
+	if next.Status == o.Status && next.PaymentStatus == o.PaymentStatus && next.Amount == o.Amount && next.Currency == o.Currency {
+		return answer{http.StatusOK, o.view()}
+	}
+	next.ChangedAt = e.now().Add(e.skew).UTC().Format("2006-01-02 15:04:05.000000")
+	next.Writes++
+	next.sent = "" // a whole state that comes again is a change again
+	*o = next
+	e.effect(o.ExternalID, "correct")
+	return answer{http.StatusOK, o.view()}
 }
 
 func (e *erp) get(r *http.Request, _ []byte) answer {

@@ -10,6 +10,7 @@ import (
 // newTax is the tax authority's gateway: transactions and refunds, each once per idempotency key.
 func newTax(_ *World, s *System) {
 	ids := map[string]string{} // order and transaction id to order
+	newTaxCorrections(s, ids)
 	s.route("POST /v1/transactions", func(r *http.Request, body []byte) answer {
 		return s.once(r, body, func() answer {
 			var in struct {
@@ -54,6 +55,30 @@ func newTax(_ *World, s *System) {
 			}
 			s.effect(order, "refund/"+in.RefundID)
 			return answer{http.StatusCreated, map[string]string{"id": in.RefundID, "order_id": order}}
+		})
+	})
+}
+
+// newTaxCorrections lets a transaction be corrected, once per idempotency key.
+func newTaxCorrections(s *System, ids map[string]string) {
+	s.route("POST /v1/transactions/{id}/corrections", func(r *http.Request, body []byte) answer {
+		return s.once(r, body, func() answer {
+			var in struct {
+				Total *amount `json:"total"`
+				Tax   *amount `json:"tax"`
+			}
+			if ans, ok := decode(body, &in); !ok {
+				return ans
+			}
+			order, ok := ids[r.PathValue("id")]
+			if !ok {
+				return problem(http.StatusNotFound, "no transaction %s", r.PathValue("id"))
+			}
+			if in.Total == nil && in.Tax == nil {
+				return problem(http.StatusUnprocessableEntity, "one of total, tax is required")
+			}
+			s.effect(order, "correction")
+			return answer{http.StatusCreated, map[string]string{"id": "cor_" + shortHash(order, string(body)), "order_id": order}}
 		})
 	})
 }
@@ -143,6 +168,27 @@ func newFraud(w *World, s *System) {
 // newCRM keeps contacts by customer id, puts each new one into a segment, and tells it; it forgets one that is deleted.
 func newCRM(w *World, s *System) {
 	contacts := map[string]string{}
+	s.route("PATCH /v1/contacts/{id}", func(r *http.Request, body []byte) answer {
+		id := r.PathValue("id")
+		was, known := contacts[id]
+		if !known {
+			return problem(http.StatusNotFound, "no contact %s", id)
+		}
+		contact := map[string]any{}
+		for _, text := range []string{was, string(body)} {
+			if ans, ok := decode([]byte(text), &contact); !ok {
+				return ans
+			}
+		}
+		now, err := json.Marshal(contact)
+		if err != nil {
+			return problem(http.StatusBadRequest, "bad body: %v", err)
+		}
+		if contacts[id] = string(now); was != contacts[id] {
+			s.effect(id, "correct")
+		}
+		return answer{http.StatusOK, map[string]string{"id": id}}
+	})
 	s.route("PUT /v1/contacts/{id}", func(r *http.Request, body []byte) answer {
 		var in struct {
 			Email     string `json:"email"`

@@ -20,6 +20,7 @@ type fulfillment struct {
 	ID        string          `json:"id"`
 	Reference string          `json:"reference"`
 	Status    string          `json:"status"` // accepted, shipped, cancelled
+	UpdatedAt string          `json:"updated_at"`
 	lines     []warehouseLine // as asked for
 }
 
@@ -41,6 +42,7 @@ func newWarehouse(w *World, s *System) {
 	s.route("POST /v1/fulfillments", wh.fulfill)
 	s.route("GET /v1/fulfillments", wh.list)
 	s.route("POST /v1/cancellations", wh.cancel)
+	s.route("POST /v1/corrections", wh.correct)
 }
 
 func (wh *warehouse) fulfill(r *http.Request, body []byte) answer {
@@ -62,7 +64,7 @@ func (wh *warehouse) fulfill(r *http.Request, body []byte) answer {
 			}
 		}
 		wh.n++
-		f := &fulfillment{ID: fmt.Sprintf("ful_%06d", wh.n), Reference: in.Reference, Status: "accepted", lines: in.Lines}
+		f := &fulfillment{ID: fmt.Sprintf("ful_%06d", wh.n), Reference: in.Reference, Status: "accepted", UpdatedAt: wh.clock(), lines: in.Lines}
 		wh.orders[in.Reference] = append(wh.orders[in.Reference], f)
 		wh.effect(in.Reference, "fulfill")
 		wh.ship(f)
@@ -83,6 +85,7 @@ func (wh *warehouse) ship(f *fulfillment) {
 		}
 		f.Status = "shipped"
 		at := wh.clock()
+		f.UpdatedAt = at
 		wh.mu.Unlock()
 		wh.w.due.after(wh.w.scaled(shopHears), func(context.Context) { wh.w.shop.shipped(f.Reference) })
 		wh.w.tell(wh.System, "warehouse", "fulfillment.shipped", f.Reference, 0, func() map[string]any {
@@ -133,9 +136,36 @@ func (wh *warehouse) cancel(r *http.Request, body []byte) answer {
 			}
 		}
 		for _, f := range found {
-			f.Status = "cancelled"
+			f.Status, f.UpdatedAt = "cancelled", wh.clock()
 		}
 		wh.effect(in.Reference, "cancel")
 		return answer{http.StatusCreated, map[string]any{"reference": in.Reference, "status": "cancelled"}}
+	})
+}
+
+// correct changes where a parcel goes that has not left.
+func (wh *warehouse) correct(r *http.Request, body []byte) answer {
+	return wh.once(r, body, func() answer {
+		var in struct {
+			Reference string         `json:"reference"`
+			ShipTo    map[string]any `json:"ship_to"`
+		}
+		if ans, ok := decode(body, &in); !ok {
+			return ans
+		}
+		found := wh.orders[in.Reference]
+		if len(found) == 0 {
+			return problem(http.StatusNotFound, "no fulfillment with the reference %q", in.Reference)
+		}
+		if len(in.ShipTo) == 0 {
+			return problem(http.StatusUnprocessableEntity, "ship_to is required")
+		}
+		for _, f := range found {
+			if f.Status == "shipped" {
+				return problem(http.StatusConflict, "%s has left the house", f.ID)
+			}
+		}
+		wh.effect(in.Reference, "correct")
+		return answer{http.StatusOK, map[string]any{"reference": in.Reference, "status": found[0].Status}}
 	})
 }

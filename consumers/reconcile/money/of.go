@@ -10,9 +10,9 @@ import (
 
 // Of is every movement that one event tells of, in the order of the model: of its own payment, refund, invoice, dispute or
 // parcel, and of those that the order's state beside it lists. Nil for events without money, of other topics than orders
-// and of no system. The same event always gives the same movements.
+// and of no system, and for people's corrections, which move none. The same event always gives the same movements.
 func Of(ev *schemas.Event) []Movement {
-	if ev.System == "" || ev.Type.Topic() != schemas.TopicOrders {
+	if ev.System == "" || ev.Type.Corrects() || ev.Type.Topic() != schemas.TopicOrders {
 		return nil
 	}
 	t := &teller{ev: ev, fact: cmp.Or(ev.BusinessID, string(ev.ID)), said: ev.Time}
