@@ -40,7 +40,9 @@ type Topology struct {
 	Operations   []Operation // sorted by name
 	Money        Money
 	Waivers      []Waiver
-	TimeScale    float64 // every duration of the files was multiplied by this; 1 outside demos and drills
+	Contracts    []Contract // sorted by name; there need be none
+	Learn        int        // documents of a topic from which its shape is learned where no contract says. Default 200
+	TimeScale    float64    // every duration of the files was multiplied by this; 1 outside demos and drills
 
 	written map[string]place // see Written
 }
@@ -364,6 +366,7 @@ const (
 	TopicStatus         = "status"
 	TopicCommands       = "commands"
 	TopicDisagreements  = "disagreements"
+	TopicContracts      = "contracts"
 	TopicKeys           = "keys" // of personal data: its readers may read that
 )
 

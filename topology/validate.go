@@ -22,7 +22,7 @@ func (l *loader) validate(t *Topology, c clusterFile, unowned []schemas.Field) {
 		l.at("topics.yaml", "partitions", "partitions must be at least 1")
 	}
 	for name, d := range c.Retention {
-		if !slices.Contains([]string{schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory, TopicQuarantine, TopicReconciliation, TopicCommands, TopicDisagreements}, name) {
+		if !slices.Contains([]string{schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory, TopicQuarantine, TopicReconciliation, TopicCommands, TopicDisagreements, TopicContracts}, name) {
 			l.at("topics.yaml", "retention."+name, "retention of unknown topic %q", name)
 		}
 		if d.D() < time.Hour {
