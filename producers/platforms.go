@@ -36,6 +36,7 @@ func (p *platform) read(d *delivery) *reading {
 			r.refuse("", &fault{"", "the body is not exact JSON: " + err.Error()})
 			return
 		}
+		d.observe(root)
 		p.normalize(d, root, r)
 	})
 	if len(r.events) == 0 && len(r.rejects) == 0 {
