@@ -10,9 +10,10 @@
 // that it is fine. Drift never holds anything up: what cannot be read goes to quarantine, whatever its shape.
 //
 // Why it is so. Missing and null are one thing, as nearly all senders use them for one: what was always there with a value and
-// is not any more is missing, and everything else may come and go. All of the first documents are looked at, later one in
-// sampleEvery: a changed API changes all of its documents. Values are personal unless there is reason to think otherwise, so
-// that only texts at paths that are called as states and kinds are (words.go), that look like a word of a program, and that are
-// few, are kept; of everything else only the type. Joining takes the greater of two counts instead of their sum: joining a
-// shape twice then changes nothing, which lets processes take over from each other without agreeing on who does.
+// is not any more is missing, and everything else may come and go. All of the first documents are looked at (those of which the
+// shape is learned and a hundred more), later one in sampleEvery: a changed API changes all of its documents. Values are personal
+// unless there is reason to think otherwise, so that only texts at paths that are called as states and kinds are (words.go), that
+// look like a word of a program, and that are few, are kept; of everything else only the type. Joining takes the greater of two
+// counts instead of their sum: joining a shape twice then changes nothing, which lets processes take over from each other without
+// agreeing on who does.
 package contract

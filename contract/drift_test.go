@@ -187,12 +187,12 @@ func TestSampling(t *testing.T) {
 	b := newBench(t, 40, nil)
 	s := b.subject("t")
 	looked := 0
-	for range 40 + 100*sampleEvery {
+	for range 40 + closely + 100*sampleEvery {
 		if s.Wants() {
 			looked++
 		}
 	}
-	if looked < 40+99 || looked > 40+101 {
+	if looked < 40+closely+99 || looked > 40+closely+101 {
 		t.Errorf("looked at %d", looked)
 	}
 	var nobody *Subject

@@ -15,6 +15,7 @@ import (
 
 const (
 	sampleEvery = 16   // one document in so many is looked at, once the first were
+	closely     = 100  // documents that are looked at beside those from which a shape is learned
 	maxPaths    = 2000 // of a subject: at some 400 bytes each
 	maxPath     = 300  // bytes of one
 	maxItems    = 64   // elements of one array that are looked at: the rest look alike
@@ -71,7 +72,7 @@ func (s *Subject) Wants() bool {
 		return false
 	}
 	n := s.passed.Add(1)
-	return n <= s.learn || n%sampleEvery == 0
+	return n <= s.learn+closely || n%sampleEvery == 0
 }
 
 // See folds a document in and tells of what is not as expected.

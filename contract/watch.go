@@ -75,6 +75,9 @@ func Open(ctx context.Context, c Config) (*Watch, error) {
 	return w, nil
 }
 
+// Detached is a Watch without a cluster: it knows nothing from before and must not Run. For measurements.
+func Detached(t *topology.Topology) *Watch { return newWatch(Config{Topology: t}) }
+
 func newWatch(c Config) *Watch {
 	if c.Now == nil {
 		c.Now = time.Now

@@ -39,12 +39,12 @@ func step(name string) string {
 var freeNames = map[string]bool{"metadata": true, "attributes": true, "custom_fields": true, "customFields": true}
 
 // wordNames are the names under which programs put the words of an enumeration. Each is that of a state, a kind or a code of
-// the model that is not personal (status, kind, currency), or is so called by Shopify, WooCommerce, Stripe or Adyen. A reason is
-// not among them: people write reasons.
+// the model that is not personal, or is so called by Shopify, WooCommerce, Stripe or Adyen. A reason is
+// not among them, as people write reasons, nor a currency: another one is new to the shop, not to the API.
 var wordNames = map[string]bool{
 	"status": true, "financial_status": true, "fulfillment_status": true, "payment_status": true, "fulfilment_status": true,
 	"return_status": true, "shipment_status": true, "display_status": true, "request_status": true, "state": true, "kind": true, "type": true,
-	"currency": true, "presentment_currency": true, "currency_code": true, "cancel_reason": true, "restock_type": true,
+	"cancel_reason": true, "restock_type": true,
 	"object": true, "eventCode": true, "success": true, "risk_level": true, "recommendation": true, "level": true, "outcome": true,
 	"result": true, "verdict": true, "event": true, "action": true, "capture_method": true, "confirmation_method": true,
 	"failure_code": true, "cancellation_reason": true, "inventory_behaviour": true, "weight_unit": true, "target_type": true, "value_type": true,
