@@ -2,8 +2,6 @@ package contract
 
 import (
 	"log/slog"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -100,14 +98,4 @@ func total(t *testing.T, c *prometheus.CounterVec, labels map[string]string) flo
 		}
 	}
 	return sum
-}
-
-// inputs is the folder of real payloads; without it the test is skipped.
-func inputs(t testing.TB, path ...string) string {
-	t.Helper()
-	root := os.Getenv("SEAM_INPUTS")
-	if root == "" {
-		t.Skip("SEAM_INPUTS is not set")
-	}
-	return filepath.Join(append([]string{root}, path...)...)
 }

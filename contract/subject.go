@@ -14,12 +14,13 @@ import (
 )
 
 const (
-	sampleEvery = 16   // one document in so many is looked at, once the first were
-	closely     = 100  // documents that are looked at beside those from which a shape is learned
-	maxPaths    = 2000 // of a subject: at some 400 bytes each
-	maxPath     = 300  // bytes of one
-	maxItems    = 64   // elements of one array that are looked at: the rest look alike
-	maxDrifts   = 200  // kept of a subject; what is beyond is counted
+	sampleEvery = 16      // one document in so many is looked at, once the first were
+	closely     = 100     // documents that are looked at beside those from which a shape is learned
+	maxPaths    = 2000    // of a subject: at some 400 bytes each
+	maxPath     = 300     // bytes of one
+	maxAllPaths = 100_000 // of all subjects of a process: 40 MB
+	maxItems    = 64      // elements of one array that are looked at: the rest look alike
+	maxDrifts   = 200     // kept of a subject; what is beyond is counted
 	// sure is how many values make it likely that a path always has one.
 	sure = 20
 )
@@ -33,6 +34,7 @@ type Subject struct {
 	now                          func() time.Time
 	drifted                      func(kind string)
 	observed                     prometheus.Counter
+	room                         *atomic.Int64 // paths that the process may still keep, of all its subjects
 
 	passed atomic.Int64
 
@@ -124,6 +126,7 @@ func (s *Subject) walk(p *place, v Value, held bool) {
 		s.elements(p, v, held)
 	case Object:
 		s.members(p, v, held)
+	case Null, Boolean, Number: // nothing is kept of them
 	}
 }
 
@@ -178,7 +181,7 @@ func (s *Subject) members(p *place, v Value, held bool) {
 		}
 		if member.Kind() == Null {
 			if kid.kinds |= Null; kid.first.IsZero() {
-				kid.first = s.last
+				kid.first, s.news = s.last, true
 			}
 			kid.last = s.last
 			if held && kid.rule == nil {
@@ -234,7 +237,7 @@ func (s *Subject) kid(p *place, name string) *place {
 
 // place is a new one; nil where there are too many.
 func (s *Subject) place(path string) *place {
-	if s.paths >= maxPaths || len(path) > maxPath {
+	if s.paths >= maxPaths || len(path) > maxPath || s.room.Add(-1) < 0 {
 		s.crowded++
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -50,6 +51,7 @@ type Watch struct {
 	known    sync.Map // known to *Subject: the same, found at less cost
 	mu       sync.Mutex
 	topics   map[string]int // by side and name
+	room     atomic.Int64   // paths that may still be kept
 }
 
 // Open reads what is known from before and gives a Watch that goes on from there. A topic that cannot be read is an error.
@@ -88,9 +90,11 @@ func newWatch(c Config) *Watch {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append([]string{"side", "name"}, labels...))
 	}
-	return &Watch{Config: c, before: map[string]*schemas.Contract{}, old: map[string][]string{}, topics: map[string]int{},
+	w := &Watch{Config: c, before: map[string]*schemas.Contract{}, old: map[string][]string{}, topics: map[string]int{},
 		drifted:  counter("seam_contract_drift_total", "Documents that were not as expected, of those looked at: new, missing, type, value; and answers of a status that is not declared.", "kind"),
 		observed: counter("seam_contract_documents_total", "Documents looked at.")}
+	w.room.Store(maxAllPaths)
+	return w
 }
 
 // known is how callers name a subject: a source and a topic, or a route.
@@ -177,7 +181,7 @@ func topicName(topic string) string {
 // open is a subject that goes on from what is known.
 func (w *Watch) open(side, name, topic, team string) *Subject {
 	s := &Subject{key: Key(side, name, topic), side: side, name: name, topic: topic, team: team, learn: int64(cmp.Or(w.Topology.Learn, 200)), log: w.Logger, now: w.Now,
-		observed: w.observed.WithLabelValues(side, name), root: newPlace("", false), statuses: map[int]*schemas.ContractStatus{}, drifts: map[schemas.ContractDrift]*drift{}}
+		observed: w.observed.WithLabelValues(side, name), root: newPlace("", false), room: &w.room, statuses: map[int]*schemas.ContractStatus{}, drifts: map[schemas.ContractDrift]*drift{}}
 	s.drifted = func(kind string) { w.drifted.WithLabelValues(side, name, kind).Inc() }
 	if known := w.before[s.key]; known != nil {
 		s.base = *known
