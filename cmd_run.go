@@ -30,7 +30,8 @@ func (c *cli) run() *cobra.Command {
 			"topology names (WAREHOUSE_URL, SHOPIFY_SECRET, ...): what is unset and needed is listed. --only reconcile calls nobody\n" +
 			"and takes nothing in: it needs none of them.",
 		Example: "  seam run --bootstrap-server kafka:9092 --registry http://registry:8080/apis/ccompat/v7 --instance seam-0\n" +
-			"  seam run --only edge --listen :8080\n  seam run --only warehouse,erp\n  seam run --only reconcile --view postgres://seam@db/seam",
+			"  seam run --only edge --listen :8080\n  seam run --only warehouse,erp\n  seam run --only reconcile --view postgres://seam@db/seam\n" +
+			"  seam run --only enrichment --facts http://seam-0:8090",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := logger(cmd.ErrOrStderr(), level)
 			if err != nil {
@@ -55,6 +56,7 @@ func (c *cli) run() *cobra.Command {
 	f.StringVar(&cfg.Listen, "listen", env("SEAM_LISTEN", "127.0.0.1:8080"), "address of the edge, for webhooks (SEAM_LISTEN)")
 	f.StringVar(&cfg.Console, "console", env("SEAM_CONSOLE", "127.0.0.1:8090"), "address of the orders page, its API and /metrics; no sign-in: never on the internet (SEAM_CONSOLE)")
 	f.StringVar(&cfg.DataDir, "data", os.Getenv("SEAM_DATA"), "folder of spools, cursors, the ledgers' local copy and the view, of one process; when empty a temporary one, and ledgers stay in memory (SEAM_DATA)")
+	f.StringVar(&cfg.Facts, "facts", os.Getenv("SEAM_FACTS"), "URL of the console that is asked for the facts which calls carry, where the role reconcile is another process's (SEAM_FACTS)")
 	f.StringVar(&cfg.Instance, "instance", os.Getenv("SEAM_INSTANCE"), "stable name of this process; a restart under it takes its partitions back at once (SEAM_INSTANCE)")
 	f.StringSliceVar(&cfg.Only, "only", nil, "roles to run: edge, reconcile, names of integrations; all when empty")
 	f.Float64Var(&scale, "time-scale", 1, "multiply every duration of the topology, for drills")

@@ -78,7 +78,7 @@ func (c *cli) answered(answer any, asJSON, found bool, text func() error) error 
 
 // order is seam order: what happened to one order in every system.
 func (c *cli) order() *cobra.Command {
-	var asJSON bool
+	var asJSON, personal bool
 	names := map[string]*string{}
 	cmd := &cobra.Command{
 		Use: "order [ID]", Args: oneName,
@@ -98,15 +98,48 @@ func (c *cli) order() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.answered(o, asJSON, o.State != reconcile.StateComplete && o.State != reconcile.StatePending, func() error { return o.Write(c.out) })
+			found := o.State != reconcile.StateComplete && o.State != reconcile.StatePending
+			if personal {
+				return c.disclosed(cmd.Context(), o, asJSON, found)
+			}
+			return c.answered(o, asJSON, found, func() error { return o.Write(c.out) })
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "JSON")
+	cmd.Flags().BoolVar(&personal, "personal", false, "show personal values in the open, where you may read the topic keys")
 	for _, name := range reconcile.Names {
 		names[name] = cmd.Flags().String(name, "", map[string]string{"customer": "id of a customer", "email": "address, or the SHA-256 of it in lower case in hex", "number": "what the customer reads: #1001",
 			"payment": "reference of the PSP, or the shop's id of a payment"}[name])
 	}
 	return cmd
+}
+
+// disclosed prints an order with its personal values, which only the event topics have.
+func (c *cli) disclosed(ctx context.Context, o *reconcile.Order, asJSON, found bool) error {
+	cfg, err := c.reader()
+	if err != nil {
+		return err
+	}
+	ring, err := c.sealed(ctx, cfg.Options, cfg.Serde, cfg.Topology)
+	if err != nil {
+		return err
+	}
+	defer ring.Close()
+	list, err := reconcile.Disclose(ctx, cfg, o.Topic, o.Key)
+	if err != nil {
+		return err
+	}
+	whole := struct {
+		*reconcile.Order
+		Personal []reconcile.Disclosed `json:"personal"`
+	}{o, list}
+	return c.answered(whole, asJSON, found, func() error {
+		if err := o.Write(c.out); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.out)
+		return reconcile.WriteDisclosed(c.out, list)
+	})
 }
 
 // oneName wants an id, or one of the flags that find by another name.

@@ -68,6 +68,9 @@ func newWholeWith(t *testing.T, change func(*topology.Topology)) *whole {
 	w.topo.Scale(1.0 / 600)
 	for i := range w.topo.Integrations {
 		w.topo.Integrations[i].ExpiresAfter = 0 // the real payloads are of other years
+		if f := w.topo.Integrations[i].Facts; f != nil {
+			f.MaxStaleness, f.MaxStalenessOf = 0, nil
+		}
 	}
 	change(w.topo)
 	registry, err := sr.NewClient(sr.URLs(w.kafka.Registry))

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -59,6 +60,7 @@ type killer struct {
 // start runs children, one after the other, on one address until ctx ends.
 func (k *killer) start(ctx context.Context, s drills.Setting, ready func(drills.Running)) error {
 	listen := freeAddress(k.t)
+	console := freeAddress(k.t, listen)
 	environ := append(os.Environ(), beSeam+"=1")
 	for name, value := range s.Env {
 		environ = append(environ, name+"="+value)
@@ -82,12 +84,12 @@ func (k *killer) start(ctx context.Context, s drills.Setting, ready func(drills.
 		if k.freezes > 0 {
 			seed := k.rng.Int64()
 			beside.Go(func() {
-				k.freeze(ctx, child("--only", strings.Join(names, ","), "--instance", "frozen", "--listen", "127.0.0.1:0"), rand.New(rand.NewPCG(uint64(seed), 1)))
+				k.freeze(ctx, child("--only", strings.Join(names, ","), "--instance", "frozen", "--listen", "127.0.0.1:0", "--facts", "http://"+console), rand.New(rand.NewPCG(uint64(seed), 1)))
 			})
 		}
 	})
 	for life := 0; ctx.Err() == nil; life++ {
-		err := k.live(child("--instance", "victim", "--listen", listen, "--data", s.DataDir), life, up)
+		err := k.live(child("--instance", "victim", "--listen", listen, "--console", console, "--data", s.DataDir), life, up)
 		if err != nil && ctx.Err() == nil && life >= k.kills {
 			return fmt.Errorf("life %d: %w", life, err)
 		}
@@ -191,11 +193,14 @@ func (k *killer) live(cmd *exec.Cmd, life int, ready func()) error {
 }
 
 // freeAddress is a loopback address nobody listens on, below the ports that clients are given.
-func freeAddress(t *testing.T) string {
+func freeAddress(t *testing.T, taken ...string) string {
 	for port := 20000 + os.Getpid()%5000; port < 32000; port++ {
 		ln, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
 		if err == nil {
 			ln.Close()
+			if slices.Contains(taken, ln.Addr().String()) {
+				continue
+			}
 			return ln.Addr().String()
 		}
 	}

@@ -48,6 +48,7 @@ type said struct {
 	at      time.Time
 
 	attempts string
+	op       string
 }
 
 // ledgers is what the topics hold, read as any other team could: committed records only, no group.
@@ -64,10 +65,12 @@ type ledgers struct {
 	places   map[schemas.EventID][]place
 	latest   map[end]*said
 	said     []*said
-	open     map[end]bool             // read and without any outcome
-	waits    map[end]bool             // parked for an event that should come
-	awaited  map[schemas.EventID]bool // taken, not read yet
-	strays   []string                 // quarantined input and records that do not decode
+	open     map[end]bool               // read and without any outcome
+	waits    map[end]bool               // parked for an event that should come
+	awaited  map[schemas.EventID]bool   // taken, not read yet
+	backs    map[schemas.EventID]string // events whose call was read back, to what was found
+	ours     map[schemas.EventID]bool   // events that are Seam's own
+	strays   []string                   // quarantined input and records that do not decode
 	position map[string]map[int32]int64
 }
 
@@ -78,7 +81,7 @@ func openLedgers(t *testing.T, k *topologytest.Kafka, topo *topology.Topology, t
 		t.Fatal(err)
 	}
 	l := &ledgers{topo: topo, serde: schemas.NewSerde(registry), tally: tl, readers: map[string][]string{}, lives: map[string]*life{}, events: map[place]schemas.EventID{},
-		places: map[schemas.EventID][]place{}, latest: map[end]*said{}, open: map[end]bool{}, waits: map[end]bool{}, awaited: map[schemas.EventID]bool{}, position: map[string]map[int32]int64{}}
+		places: map[schemas.EventID][]place{}, latest: map[end]*said{}, open: map[end]bool{}, waits: map[end]bool{}, awaited: map[schemas.EventID]bool{}, position: map[string]map[int32]int64{}, backs: map[schemas.EventID]string{}, ours: map[schemas.EventID]bool{}}
 	topics := []string{topo.TopicName(topology.TopicReconciliation), topo.TopicName(topology.TopicQuarantine)}
 	for i := range topo.Integrations {
 		for _, topic := range topo.InputTopics(&topo.Integrations[i]) {
@@ -139,13 +142,13 @@ func (l *ledgers) take(ctx context.Context, rec *kgo.Record) error {
 		if err != nil {
 			return err
 		}
-		s := &said{end: end{o.Integration, place{o.Topic, o.Partition, o.Offset}}, id: o.EventID, kind: o.Kind, reason: o.Reason, subject: o.OrderID, key: o.IdempotencyKey, by: o.Instance, at: o.At, attempts: attempts(o)}
+		s := &said{end: end{o.Integration, place{o.Topic, o.Partition, o.Offset}}, id: o.EventID, kind: o.Kind, reason: o.Reason, subject: o.OrderID, key: o.IdempotencyKey, by: o.Instance, at: o.At, attempts: attempts(o), op: o.Operation}
 		if o.Kind == schemas.Parked {
 			s.detail = o.Detail
 		}
 		l.said, l.latest[s.end] = append(l.said, s), s
 		delete(l.open, s.end)
-		if delete(l.waits, s.end); parked(s) && s.reason == schemas.ReasonNeeds && !mayWait(l.lives[s.subject], s) {
+		if delete(l.waits, s.end); parked(s) && (s.reason == schemas.ReasonNeeds || s.reason == schemas.ReasonFacts) && !mayWait(l.lives[s.subject], s) {
 			l.waits[s.end] = true
 		}
 		return nil
@@ -153,6 +156,14 @@ func (l *ledgers) take(ctx context.Context, rec *kgo.Record) error {
 	env, ok := schemas.EnvelopeOf(rec.Headers)
 	if !ok {
 		return errors.New("an event without its envelope")
+	}
+	if env.Type == schemas.OrderObserved {
+		ev, err := l.serde.DecodeEvent(ctx, rec.Value)
+		if err != nil {
+			return err
+		}
+		l.ours[ev.ID] = true
+		l.backs[ev.ReadBack.EventID] = ev.ReadBack.Result
 	}
 	at := place{topic, rec.Partition, rec.Offset}
 	l.events[at], l.places[env.ID] = env.ID, append(l.places[env.ID], at)
@@ -189,6 +200,25 @@ func (l *ledgers) settled() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.awaited)+len(l.open)+len(l.waits) == 0
+}
+
+// unread names a call of the warehouse that was answered and not read back, nor taken back; nil for none.
+func (l *ledgers) unread() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	back := map[string]bool{}
+	for _, s := range l.said {
+		back[s.subject] = back[s.subject] || s.op == "cancel" && s.kind.Final()
+	}
+	for _, s := range l.said {
+		if s.integration != "warehouse" || s.op != "fulfill" || s.kind != schemas.Delivered && s.kind != schemas.AlreadyDone || back[s.subject] {
+			continue
+		}
+		if result := l.backs[s.id]; result != schemas.ReadFound {
+			return fmt.Errorf("the warehouse answered for %s, and a read-back says %q", s.subject, result)
+		}
+	}
+	return nil
 }
 
 // unsettled says what settled waits for, the first few of each, and the subjects concerned.

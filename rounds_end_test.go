@@ -29,7 +29,7 @@ func (r *rounds) evidence() evidence {
 	for _, s := range r.books.strays {
 		r.Error(s)
 	}
-	return evidence{lives: r.lives, posts: r.posts, readers: r.books.readers, events: maps.Clone(r.books.events), said: slices.Clone(r.books.said), calls: calls}
+	return evidence{lives: r.lives, posts: r.posts, readers: r.books.readers, events: maps.Clone(r.books.events), ours: maps.Clone(r.books.ours), said: slices.Clone(r.books.said), calls: calls}
 }
 
 // verdict judges, and tells what there was to judge.

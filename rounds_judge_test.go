@@ -15,8 +15,9 @@ type evidence struct {
 	posts   map[schemas.EventID]*post // all that were sent
 	readers map[string][]string       // event topic to the integrations that read it
 	events  map[place]schemas.EventID
-	said    []*said // in the order of their topic
-	calls   []call  // in the order they came, system by system
+	ours    map[schemas.EventID]bool // of events: what read-backs found
+	said    []*said                  // in the order of their topic
+	calls   []call                   // in the order they came, system by system
 }
 
 // finding is one broken promise.
@@ -96,7 +97,7 @@ func (c *court) lost() {
 		}
 	}
 	for at, id := range c.events {
-		if c.posts[id] == nil {
+		if c.posts[id] == nil && !c.ours[id] {
 			c.find("lost", "", "%v holds %s, which nobody sent", at, id)
 		}
 	}

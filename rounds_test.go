@@ -101,8 +101,9 @@ func newRounds(t *testing.T, seed int) *rounds {
 	r.adm = kadm.NewClient(r.kafka.Client(r))
 	r.world = newWorld(t, seed, r.tally)
 	edge := freeAddress(t)
+	console := freeAddress(t, edge)
 	r.shop = newSender("http://"+edge, r.tally)
-	env := map[string]string{"SEAM_PREFIX": r.kafka.Prefix, "EXPORT_DIR": filepath.Join(r.dir, "export"), beSeam: "1"}
+	env := map[string]string{"SEAM_PREFIX": r.kafka.Prefix, "EXPORT_DIR": filepath.Join(r.dir, "export"), "SEAM_FACTS": "http://" + console, beSeam: "1"}
 	maps.Copy(env, r.world.env())
 	maps.Copy(env, r.shop.env())
 	for name, value := range env {
@@ -117,7 +118,7 @@ func newRounds(t *testing.T, seed int) *rounds {
 		names = append(names, in.Name)
 	}
 	r.procs = []*proc{
-		r.newProc("a", "--instance", "a", "--listen", edge, "--data", filepath.Join(r.dir, "data")),
+		r.newProc("a", "--instance", "a", "--listen", edge, "--console", console, "--data", filepath.Join(r.dir, "data")),
 		r.newProc("b", "--instance", "b", "--listen", "127.0.0.1:0", "--only", strings.Join(names, ",")),
 	}
 	r.start()
@@ -206,10 +207,11 @@ func (r *rounds) round(n, of int) {
 	}
 }
 
-// calm waits until no group lags and ends both processes.
+// calm waits until every call is read back and no group lags, and ends both processes.
 func (r *rounds) calm() {
 	r.Helper()
 	adm := r.adm
+	r.eventually("every call is read back", 2*time.Minute, r.books.unread)
 	r.eventually("no group lags", 2*time.Minute, func() error { return r.lag(adm) })
 	for _, p := range r.procs {
 		if err := p.stop(r.ctx); err != nil {

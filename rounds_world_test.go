@@ -53,15 +53,16 @@ type world struct {
 	url   string
 	tally *tally
 
-	mu    sync.Mutex
-	rng   *rand.Rand
-	moods map[string]mood
-	keys  map[string]string // system and key, or system and path of an upsert, to the body that is in force
-	calls []call
+	mu     sync.Mutex
+	rng    *rand.Rand
+	moods  map[string]mood
+	keys   map[string]string // system and key, or system and path of an upsert, to the body that is in force
+	calls  []call
+	packed map[string]bool // orders that the warehouse has a record of
 }
 
 func newWorld(t *testing.T, seed int, tl *tally) *world {
-	w := &world{tally: tl, rng: rand.New(rand.NewPCG(uint64(seed), 3)), moods: map[string]mood{}, keys: map[string]string{}}
+	w := &world{tally: tl, rng: rand.New(rand.NewPCG(uint64(seed), 3)), moods: map[string]mood{}, keys: map[string]string{}, packed: map[string]bool{}}
 	server := httptest.NewServer(w)
 	t.Cleanup(server.Close)
 	w.url = server.URL
@@ -93,6 +94,10 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return // the caller died in the middle of it
 	}
 	system, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if system == "warehouse" && r.Method == http.MethodGet {
+		w.readBack(rw, r.URL.Query().Get("reference"))
+		return
+	}
 	status, wait, lost := w.handle(system, r.Method+" "+path, r.RemoteAddr, r.Header, body)
 	if wait > 0 {
 		timer := time.NewTimer(wait)
@@ -113,6 +118,20 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	rw.WriteHeader(status)
 	fmt.Fprintf(rw, `{"id":"%s-%d"}`, system, status)
+}
+
+// readBack shows the warehouse's own record of an order. It is no call: it changes nothing, and any process may ask.
+func (w *world) readBack(rw http.ResponseWriter, reference string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.moods["warehouse"] == down || w.moods["warehouse"] == busy:
+		rw.WriteHeader(http.StatusServiceUnavailable)
+	case !w.packed[reference]:
+		rw.WriteHeader(http.StatusNotFound)
+	default:
+		fmt.Fprintf(rw, `{"fulfillments":[{"id":"f-%s","status":"accepted","updated_at":"2026-11-23T12:00:00Z"}]}`, reference)
+	}
 }
 
 // handle makes the effect of a request as the mood allows it, and says how to answer.
@@ -215,6 +234,9 @@ func (w *world) effect(c *call, route, body string) int {
 			return http.StatusOK
 		}
 		w.keys[c.system+" "+c.key] = body
+		if c.op == "fulfill" {
+			w.packed[c.subject] = true
+		}
 	case "erp", "crm", "analytics": // what is said twice is written once
 		had, known := w.keys[c.system+" "+route]
 		if had == body {

@@ -48,6 +48,9 @@ type Config struct {
 	// View is where the reconciler keeps what it knows: the file of an SQLite database, or postgres://... Default view.db in
 	// DataDir, and without that a file that goes at the end.
 	View string
+	// Facts is the URL of the console that is asked for the facts that calls carry, where the reconciler does not run in this
+	// process; else its own view is asked.
+	Facts string
 	// Instance names this process in every group; with a name a restart takes its partitions back at once. Default random,
 	// and then the group waits a session (12s) for a process that died.
 	Instance string
@@ -141,6 +144,10 @@ func Run(ctx context.Context, c Config) error {
 			}
 		}()
 	}
+	facts, err := c.facts(view)
+	if err != nil {
+		return err
+	}
 	var ready atomic.Bool
 	g, ctx := errgroup.WithContext(ctx)
 	serve(ctx, g, outside, c.edgeHandler(edge, &ready))
@@ -178,7 +185,7 @@ func Run(ctx context.Context, c Config) error {
 		}
 		g.Go(func() error {
 			return consumers.Run(ctx, consumers.Config{Topology: c.Topology, Integration: in, Options: cluster, Serde: serde, Instance: instance, Static: static,
-				Ledger: disk, Metrics: metrics, Contracts: shapes, Logger: c.Logger, Report: c.report(ctx, client, serde)})
+				Facts: facts, Ledger: disk, Metrics: metrics, Contracts: shapes, Logger: c.Logger, Report: c.report(ctx, client, serde)})
 		})
 	}
 	ready.Store(true)

@@ -25,7 +25,11 @@ func (e *engine) ask(ln *lane, it *item, d rules.Decision) bool {
 	if ln.asked {
 		return true // it stands in line: its turn comes
 	}
-	if !it.intent && durable(id, d.Route) {
+	if e.lacksFacts(it, d.Route, now) {
+		e.line(&e.unfacted, ln)
+		return true
+	}
+	if (!it.intent || it.otherFacts() && !e.probes(it)) && durable(id, d.Route) {
 		if !e.mayIntend(now) {
 			e.line(&e.unintended, ln)
 			return true
@@ -33,6 +37,10 @@ func (e *engine) ask(ln *lane, it *item, d rules.Decision) bool {
 		e.intend(ln, it)
 	}
 	if ln.commit <= e.committed { // else onCommit goes on
+		if it.facts != nil {
+			e.first(ln) // they grow old
+			return true
+		}
 		e.line(&e.ready, ln)
 	}
 	return true
@@ -74,11 +82,16 @@ func (e *engine) unrepeatable(it *item, now time.Time) string {
 
 // intend writes the operation's intent; the call waits for the transaction that carries it.
 func (e *engine) intend(ln *lane, it *item) {
+	if it.facts != nil {
+		it.saw = it.facts.Seen()
+	}
 	entry := *ln.part.store.Entry(ln.key)
 	setIntent(&entry, it, e.Now())
 	e.put(ln, &entry)
-	it.intent, it.reserved = true, true
-	e.intents++
+	if it.intent = true; !it.reserved {
+		it.reserved = true
+		e.intents++
+	}
 }
 
 // unreserve takes note that an intended call was made, or will not be.
@@ -101,7 +114,13 @@ func (e *engine) call(ln *lane, it *item, d rules.Decision) {
 		it.first, it.shutAt = now, e.gate.shutFor(now)
 	}
 	req := deliver.Request{Event: d.Event, Whole: it.ev, Route: d.Route, Key: it.key, Attempt: it.tries, Topic: ln.part.name, Partition: ln.part.tp.partition, TraceParent: it.env.TraceParent, Answers: e.Contracts.Integration(e.in, d.Route), SendBy: time.Now().Add(e.lease.left())}
-	probe := it.unknown && e.in.Idempotency.Probe != ""
+	probe := e.probes(it)
+	if !probe {
+		if it.facts != nil {
+			it.saw = it.facts.Seen()
+		}
+		req.Facts, it.facts = it.facts, nil // a repetition asks anew
+	}
 	ln.busy = true
 	ln.part.calls++
 	e.inFlight++
@@ -271,7 +290,7 @@ func (it *item) note(a schemas.Attempt) {
 // setIntent adds the item's intent to an entry, beside how the operation stood before.
 func setIntent(entry *schemas.LedgerEntry, it *item, at time.Time) {
 	dropIntent(entry, it)
-	entry.Operations = append(slices.Clone(entry.Operations), schemas.Operation{Name: it.op, State: schemas.OpIntent, EventID: it.env.ID, Key: it.key, At: at})
+	entry.Operations = append(slices.Clone(entry.Operations), schemas.Operation{Name: it.op, State: schemas.OpIntent, EventID: it.env.ID, Key: it.key, At: at, Facts: it.saw})
 }
 
 // setOperation replaces how an operation stands, and takes out the intents that this settles: the event's own, and every

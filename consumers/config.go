@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/time/rate"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/contract"
@@ -28,6 +29,8 @@ type Config struct {
 	Tick time.Duration
 	// Session is the group's session.timeout.ms. Default 12s; calls are allowed for three quarters of it after a heartbeat.
 	Session time.Duration
+	// Facts is asked before each call whose body names facts. Required where a route's does.
+	Facts   Facts
 	Ledger  *ledger.Disk // local copy of the ledgers, shared by the workers of a process; nil keeps them in memory
 	Metrics *Metrics     // default: not registered anywhere
 	// Contracts watches what the downstream answers; nil for nobody.
@@ -38,7 +41,8 @@ type Config struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
-	extra []kgo.Opt // of tests, after the worker's own
+	extra   []kgo.Opt     // of tests, after the worker's own
+	limiter *rate.Limiter // of calls and read-backs together
 }
 
 func (c Config) withDefaults() Config {

@@ -15,6 +15,7 @@
 //	                   ─▶ unknown ─▶ intent ...            (an upsert; a key that is still remembered)
 //	                              ─▶ probe ─▶ already_done | retry | unknown
 //	                              ─▶ parked                (no key, no probe, or the key is forgotten)
+//	received ─▶ parked ─▶ intent ...                       (the facts that its call carries were refused; they are asked for again)
 //	parked   ─▶ intent ...                                 (what it needed came, or the one it stood behind is gone)
 //	         ─▶ superseded                                 (a cancelling event came first)
 //	         ─▶ released ─▶ intent ...                     (a person said: again)
@@ -23,6 +24,10 @@
 // An intent is in the ledger before the call wherever a repetition would do harm, now (none, probe), once the key is forgotten
 // (key) or because a later event may make the call pointless (superseded_by): see durable. A worker that dies leaves it, and its
 // successor finds it as unknown. Few are intended at once, as after a crash each may be a person's to decide: see mayIntend.
+//
+// A call whose body names facts is made with facts that its policy allows, judged just before it; while they are refused, or
+// nobody can be asked, it is not made, and only its own order waits (see Facts). What a call made is read back beside all this,
+// by a group of its own, where its route declares read_back (see reader): it publishes what it finds as events.
 //
 // One goroutine, engine.loop, owns all state of an integration; calls, restores and commits run beside it and send back
 // what came of them. Why no GroupTransactSession: it commits everything polled, and an abort resumes at the polled head.

@@ -169,7 +169,7 @@ func parkedRecord(w *schemas.ParkedRecord, prefix string) *kgo.Record {
 // outcome is the head's outcome.
 func (e *engine) outcome(ln *lane, it *item, kind schemas.Kind, reason schemas.Reason, detail string) *schemas.Outcome {
 	o := &schemas.Outcome{Integration: e.in.Name, EventID: poisonID(it), EventType: it.env.Type, OrderID: ln.key, Kind: kind, Reason: reason, Detail: detail,
-		Operation: it.op, WithheldFields: it.withheld, WithheldReasons: it.why, IdempotencyKey: it.key, Attempts: slices.Clone(it.attempts), EventTime: it.env.Time, At: e.Now(), Topic: ln.part.name,
+		Operation: it.op, WithheldFields: it.withheld, WithheldReasons: it.why, IdempotencyKey: it.key, Attempts: slices.Clone(it.attempts), Facts: it.saw, EventTime: it.env.Time, At: e.Now(), Topic: ln.part.name,
 		Partition: ln.part.tp.partition, Offset: it.rec.Offset, Instance: e.Instance, TraceParent: it.env.TraceParent}
 	if it.ev != nil {
 		o.IngestedAt = it.ev.IngestedAt

@@ -37,9 +37,11 @@ type engine struct {
 	gate        *gate
 	ready       []*lane // lanes whose head asks for a call, oldest first
 	unintended  []*lane // lanes whose head must not ask before it may be intended
-	intents     int     // calls intended and not made
-	flow        int     // calls made during the last transaction
-	started     int     // calls made since
+	unfacted    []*lane // lanes whose head needs facts
+	facts       factDesk
+	intents     int // calls intended and not made
+	flow        int // calls made during the last transaction
+	started     int // calls made since
 	inFlight    int
 	callers     int // goroutines that make calls
 	attempts    chan attempt
@@ -148,6 +150,8 @@ func newEngine(c Config, kinds deliver.Set) *engine {
 		counts:   c.Metrics.of(c.Integration.Name),
 	}
 	e.batch = newBatch(1)
+	e.gate.pace.follow(c.limiter, false)
+	e.facts.due = map[schemas.EventID]factDue{}
 	return e
 }
 
@@ -193,6 +197,7 @@ func (e *engine) loop(ctx context.Context) error {
 			e.commit()
 		case <-slow.C:
 			e.expireParked()
+			e.askParked()
 			e.report(e.Now(), false)
 		}
 		e.pump()
@@ -243,6 +248,8 @@ func (e *engine) on(ev any) error {
 			ev.ln.waiting = false
 			e.step(ev.ln)
 		}
+	case evFacts:
+		e.told(ev)
 	case evDecoded:
 		e.decoded(ev)
 	case evCommit:
@@ -301,6 +308,7 @@ func (e *engine) throttle() {
 func (e *engine) pump() {
 	now := e.Now()
 	e.intendNext(now)
+	e.factsNext(now)
 	for len(e.ready) > 0 && e.gate.pace.room(e.inFlight) && !e.stopping && e.broken == nil {
 		ln := e.ready[0]
 		it := ln.head()
@@ -310,6 +318,14 @@ func (e *engine) pump() {
 		}
 		d := e.decide(ln, it)
 		if d.Action != rules.Call || e.Serde.Erased(it.ev) || !it.intent && durable(e.in.Idempotency, d.Route) { // it was superseded while it waited, or is another
+			e.ready, ln.asked = e.ready[1:], false
+			e.step(ln)
+			continue
+		}
+		if e.lacksFacts(it, d.Route, now) && e.gate.admits(now) { // they grew old while it stood in line
+			if len(e.unfacted) >= factsAtOnce {
+				return
+			}
 			e.ready, ln.asked = e.ready[1:], false
 			e.step(ln)
 			continue

@@ -68,6 +68,15 @@ func (g *gate) closed(now time.Time) bool {
 	return window || g.state != circuitClosed
 }
 
+// admits tells whether enter would let a call through now.
+func (g *gate) admits(now time.Time) bool {
+	if _, closed := g.in.Closed(now); closed || g.state != circuitClosed && (now.Before(g.openUntil) || g.probing) {
+		return false
+	}
+	limit, _ := g.pace.rate(now)
+	return limit != g.pace.limiter.Limit() || g.pace.limiter.TokensAt(now) >= 1
+}
+
 // leave takes note of how a call went that was started in an epoch.
 func (g *gate) leave(now time.Time, epoch int, res deliver.Result) {
 	g.pace.answered(now, res.Class)

@@ -98,7 +98,7 @@ func (e *engine) recall(ln *lane, it *item) {
 		if own := op.EventID == it.env.ID; op.State == schemas.OpIntent && op.Name == route.Operation && (own || route.Once) {
 			it.intent = it.intent || own
 			it.op, it.key = op.Name, op.Key
-			it.called, it.unknown, it.calledAt = true, true, op.At
+			it.called, it.unknown, it.calledAt, it.saw = true, true, op.At, op.Facts
 			it.settled = e.Now().Add(e.in.Idempotency.Settles.D()) // it may have been made a moment ago
 		}
 	}
@@ -110,15 +110,15 @@ func (e *engine) decide(ln *lane, it *item) rules.Decision {
 	if it.decision != nil && it.grown == ln.grown && e.in.ExpiresAfter == 0 {
 		return *it.decision
 	}
-	d := rules.Decide(e.in, e.owners, e.facts(ln, it))
+	d := rules.Decide(e.in, e.owners, e.ruleFacts(ln, it))
 	if it.decision = nil; d.Action == rules.Call {
 		it.decision, it.grown = &d, ln.grown
 	}
 	return d
 }
 
-// facts is what rules.Decide needs to know of the head.
-func (e *engine) facts(ln *lane, it *item) rules.Facts {
+// ruleFacts is what rules.Decide needs to know of the head.
+func (e *engine) ruleFacts(ln *lane, it *item) rules.Facts {
 	f := rules.Facts{Event: it.ev, Entry: it.noted, Behind: ln.behind(), Attempted: it.called, Released: it.released != "", Now: e.Now()}
 	for _, w := range ln.part.store.Parked(ln.key) {
 		if it.parked == nil || w.EventID != it.parked.EventID && w.Offset < it.parked.Offset {
@@ -267,12 +267,20 @@ func (e *engine) expireParked() {
 			for _, w := range p.store.Parked(key) {
 				if w.Until != nil && now.After(*w.Until) {
 					c := *w
-					c.Until, c.Detail = nil, fmt.Sprintf("%v did not come within %s: a person must release or discard it", w.Needs, now.Sub(w.Since).Round(time.Second))
+					c.Until, c.Detail = nil, waitedInVain(w, now.Sub(w.Since).Round(time.Second))
 					e.parkRecord(p, &c, nil)
 				}
 			}
 		}
 	}
+}
+
+// waitedInVain says what did not come of a parked event.
+func waitedInVain(w *schemas.ParkedRecord, waited time.Duration) string {
+	if w.Reason == schemas.ReasonFacts {
+		return fmt.Sprintf("its facts were refused for %s, first for: %s; a person must release or discard it", waited, w.Detail)
+	}
+	return fmt.Sprintf("%v did not come within %s: a person must release or discard it", w.Needs, waited)
 }
 
 // poisonID is the id that stands for an event whose own cannot be read.

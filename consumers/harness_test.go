@@ -33,6 +33,7 @@ type downstream struct {
 	says    string   // the body of every answer; a reference when empty
 	answer  func(n int, r *http.Request) (status int, header http.Header, effect bool)
 	changed chan struct{}
+	read    func(body []byte) // of each request; nil for nobody
 }
 
 func newDownstream(t *testing.T) *downstream {
@@ -50,6 +51,9 @@ func (d *downstream) handle(w http.ResponseWriter, r *http.Request) {
 	}
 	var req struct{ Reference string }
 	_ = json.Unmarshal(body, &req)
+	if d.read != nil {
+		d.read(body)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls = append(d.calls, r.Method+" "+r.URL.Path+" "+r.Header.Get("Idempotency-Key"))

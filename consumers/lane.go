@@ -11,6 +11,7 @@ import (
 	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/consumers/rules"
 	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
 )
 
 // partition is one input partition while this worker owns it.
@@ -38,7 +39,7 @@ type lane struct {
 	types   []typeCount // how many of the queue are of a type, from systems that speak for it
 	busy    bool        // a call or a decoding of the head is under way
 	waiting bool        // a timer will wake the head
-	asked   bool        // it stands in engine.ready or engine.unintended
+	asked   bool        // it stands in engine.ready, engine.unintended or engine.unfacted
 	commit  int64       // the batch that must be committed before the next call; 0 for none
 	grown   int         // how often events came into the queue: a decision made before may be another now
 }
@@ -62,15 +63,19 @@ type item struct {
 	recalled bool                 // it was looked for an intent that an earlier life left
 	attempts []schemas.Attempt
 	tries    int
-	first    time.Time     // of the first attempt
-	shutAt   time.Duration // gate.shutFor at the first attempt
-	key      string        // idempotency key of its calls
-	intent   bool          // its intent is in the ledger
-	reserved bool          // it counts in engine.intents: intended, and not called yet
-	unknown  bool          // a call's effect is unknown: probe before repeating, where that is declared
-	called   bool          // some attempt may have had an effect
-	calledAt time.Time     // the first such attempt
-	settled  time.Time     // from then on a probe finds the effect of the call it asks about, if there is one
+	first    time.Time          // of the first attempt
+	shutAt   time.Duration      // gate.shutFor at the first attempt
+	key      string             // idempotency key of its calls
+	intent   bool               // its intent is in the ledger
+	reserved bool               // it counts in engine.intents: intended, and not called yet
+	unknown  bool               // a call's effect is unknown: probe before repeating, where that is declared
+	called   bool               // some attempt may have had an effect
+	calledAt time.Time          // the first such attempt
+	settled  time.Time          // from then on a probe finds the effect of the call it asks about, if there is one
+	facts    *topology.FactSet  // for its next call; nil before they were asked for
+	got      time.Time          // when facts came
+	saw      *schemas.FactsSeen // of the newest call, or of the intent that an earlier life left
+	refused  *refused           // its facts were refused; nil while they were not
 	op       string
 	withheld []string
 	why      []schemas.Reason // one for each of withheld

@@ -41,6 +41,10 @@ func (k *logged) Deliver(ctx context.Context, _ deliver.Request) deliver.Result 
 	}
 }
 
+func (*logged) Read(context.Context, deliver.Request, string) deliver.Result {
+	return deliver.Result{Class: deliver.Contract}
+}
+
 // Probe knows nothing.
 func (k *logged) Probe(context.Context, deliver.Request) deliver.Result {
 	return deliver.Result{Class: deliver.Unknown}

@@ -9,17 +9,21 @@ import (
 
 // Metrics is what all workers of a process count.
 type Metrics struct {
-	outcomes  *prometheus.CounterVec   // seam_outcomes_total{integration,outcome,reason}
-	attempts  *prometheus.CounterVec   // seam_delivery_attempts_total{integration,class}
-	took      *prometheus.HistogramVec // seam_delivery_duration_seconds{integration}
-	replayed  *prometheus.CounterVec   // seam_replayed_records_total{integration}: read again, already settled, no call
-	inFlight  *prometheus.GaugeVec     // seam_in_flight{integration}
-	circuit   *prometheus.GaugeVec     // seam_circuit_open{integration}: 1 while no call is made
-	parked    *prometheus.GaugeVec     // seam_parked{integration}
-	restarts  *prometheus.CounterVec   // seam_worker_restarts_total{integration}
-	commits   *prometheus.HistogramVec // seam_commit_duration_seconds{integration}
-	restoring *prometheus.GaugeVec     // seam_restoring_partitions{integration}
-	lost      *prometheus.GaugeVec     // seam_lost_records{integration,topic,partition}: gone before they were read; the partition stands
+	outcomes     *prometheus.CounterVec   // seam_outcomes_total{integration,outcome,reason}
+	attempts     *prometheus.CounterVec   // seam_delivery_attempts_total{integration,class}
+	took         *prometheus.HistogramVec // seam_delivery_duration_seconds{integration}
+	replayed     *prometheus.CounterVec   // seam_replayed_records_total{integration}: read again, already settled, no call
+	inFlight     *prometheus.GaugeVec     // seam_in_flight{integration}
+	circuit      *prometheus.GaugeVec     // seam_circuit_open{integration}: 1 while no call is made
+	parked       *prometheus.GaugeVec     // seam_parked{integration}
+	restarts     *prometheus.CounterVec   // seam_worker_restarts_total{integration}
+	commits      *prometheus.HistogramVec // seam_commit_duration_seconds{integration}
+	restoring    *prometheus.GaugeVec     // seam_restoring_partitions{integration}
+	factsRefused *prometheus.CounterVec   // seam_facts_refused_total{integration,reason}: answers that the policy refused
+	factsAway    *prometheus.GaugeVec     // seam_facts_unavailable{integration}: 1 while nobody can be asked for facts
+	readBacks    *prometheus.CounterVec   // seam_read_backs_total{integration,result}: found, missing, failed, retried
+	readBacksDue *prometheus.GaugeVec     // seam_read_backs_due{integration}
+	lost         *prometheus.GaugeVec     // seam_lost_records{integration,topic,partition}: gone before they were read; the partition stands
 }
 
 // NewMetrics makes the metrics and registers them; reg nil registers them nowhere.
@@ -46,8 +50,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		restoring: gauge("seam_restoring_partitions", "Partitions whose ledger is being read."),
 		lost:      gauge("seam_lost_records", "Records that retention took before they were read: the partition stands until a person resets its offset.", "topic", "partition"),
 	}
+	m.factsRefused = counter("seam_facts_refused_total", "Refusals of facts that a call was to carry; no call was made.", "reason")
+	m.factsAway = gauge("seam_facts_unavailable", "1 while nobody can be asked for facts: events that need them wait.")
+	m.readBacks = counter("seam_read_backs_total", "Reads of what a call had made, by what they found.", "result")
+	m.readBacksDue = gauge("seam_read_backs_due", "Records of calls that are still to be read back by this process.")
 	if reg != nil {
-		reg.MustRegister(m.outcomes, m.attempts, m.took, m.replayed, m.inFlight, m.circuit, m.parked, m.restarts, m.commits, m.restoring, m.lost)
+		reg.MustRegister(m.outcomes, m.attempts, m.took, m.replayed, m.inFlight, m.circuit, m.parked, m.restarts, m.commits, m.restoring, m.factsRefused, m.factsAway, m.readBacks, m.readBacksDue, m.lost)
 	}
 	return m
 }

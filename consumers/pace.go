@@ -15,6 +15,7 @@ import (
 type pace struct {
 	in      *topology.Integration
 	limiter *rate.Limiter
+	guest   bool    // the limiter is another's, who sets it
 	share   float64 // of the integration's partitions that are this process's: 0 to 1
 	window  float64 // calls that may be out; 1 to in_flight
 	cutAt   time.Time
@@ -50,6 +51,13 @@ func (p *pace) rate(now time.Time) (rate.Limit, int) {
 	return rate.Limit(per), max(1, int(per))
 }
 
+// follow has the calls of several paces count together: one sets the limit, its guests keep to it.
+func (p *pace) follow(limiter *rate.Limiter, guest bool) {
+	if limiter != nil {
+		p.limiter, p.guest = limiter, guest
+	}
+}
+
 // own takes note of how many of the integration's partitions are this process's.
 func (p *pace) own(parts, of int) {
 	if of > 0 {
@@ -59,7 +67,7 @@ func (p *pace) own(parts, of int) {
 
 // take takes a permit of the rate, or says how long to wait.
 func (p *pace) take(now time.Time) (wait time.Duration, ok bool) {
-	if limit, burst := p.rate(now); limit != p.limiter.Limit() {
+	if limit, burst := p.rate(now); !p.guest && limit != p.limiter.Limit() {
 		p.limiter.SetLimitAt(now, limit)
 		p.limiter.SetBurstAt(now, burst)
 	}

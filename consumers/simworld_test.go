@@ -126,6 +126,10 @@ func (k *simKind) await(ctx context.Context, at time.Duration, answer deliver.Re
 	return lost
 }
 
+func (*simKind) Read(context.Context, deliver.Request, string) deliver.Result {
+	return deliver.Result{Class: deliver.Contract}
+}
+
 // Probe asks whether the effect is there.
 func (k *simKind) Probe(ctx context.Context, r deliver.Request) deliver.Result {
 	k.world.mu.Lock()

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/time/rate"
 
 	"github.com/binaryandbeyond/seam/consumers/deliver"
 	"github.com/binaryandbeyond/seam/schemas"
@@ -15,14 +17,25 @@ import (
 
 // Run works until ctx ends: then it finishes the calls under way, commits and leaves the group. A fatal answer of Kafka (an
 // unknown end of a transaction, fencing) ends the engine, and a new one restores what is true and goes on; Run itself fails
-// only on a topology that cannot run.
+// only on a topology that cannot run. Beside it what the integration's calls made is read back, where that is declared.
 func Run(ctx context.Context, c Config) error {
 	c = c.withDefaults()
+	if c.Facts == nil && c.Integration.TellsFacts() {
+		return fmt.Errorf("worker %s: its body names facts (%s), and there is nobody to ask for them", c.Integration.Name, c.Integration.Mark)
+	}
 	kinds, err := deliver.New(c.Integration)
 	if err != nil {
 		return fmt.Errorf("worker %s: %w", c.Integration.Name, err)
 	}
+	if !c.Integration.ReadsBack() {
+		run(ctx, c, kinds)
+		return nil
+	}
+	c.limiter = rate.NewLimiter(newPace(c.Integration).rate(c.Now()))
+	var beside sync.WaitGroup
+	beside.Go(func() { readBack(ctx, c, kinds) })
 	run(ctx, c, kinds)
+	beside.Wait()
 	return nil
 }
 
@@ -143,6 +156,9 @@ func (e *engine) report(now time.Time, force bool) {
 		if p.lost != "" {
 			st.State, st.CircuitWhy = "paused", p.lost
 		}
+	}
+	if e.facts.why != "" {
+		st.CircuitWhy = e.facts.why
 	}
 	name := e.in.Name
 	e.Metrics.inFlight.WithLabelValues(name).Set(float64(e.inFlight))

@@ -174,7 +174,7 @@ func (b *books) unsettled(before time.Time) []string {
 			o := b.outcomes[in][at]
 			if o == nil {
 				out = append(out, fmt.Sprintf("%s %s of %s has no outcome", in, e.Type, e.Subject))
-			} else if o.Kind == schemas.Parked && o.Reason == schemas.ReasonNeeds {
+			} else if o.Kind == schemas.Parked && (o.Reason == schemas.ReasonNeeds || o.Reason == schemas.ReasonFacts && o.Until != nil) {
 				out = append(out, fmt.Sprintf("%s %s of %s still waits: %s", in, e.Type, e.Subject, o.Detail))
 			}
 		}

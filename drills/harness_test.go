@@ -15,7 +15,9 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/binaryandbeyond/seam/app"
 	"github.com/binaryandbeyond/seam/consumers"
+	"github.com/binaryandbeyond/seam/consumers/reconcile"
 	"github.com/binaryandbeyond/seam/producers"
 	"github.com/binaryandbeyond/seam/schemas"
 )
@@ -68,9 +70,17 @@ func startParts(ctx context.Context, s Setting, ready func(Running)) error {
 	})
 	g.Go(func() error { <-ctx.Done(); return server.Close() })
 	g.Go(func() error { return edge.Run(ctx) })
+	view, err := reconcile.OpenView(ctx, reconcile.ViewConfig{Topology: topo})
+	if err != nil {
+		return err
+	}
+	defer view.Close() //nolint:errcheck // of a file that goes with it
+	g.Go(func() error {
+		return reconcile.Follow(ctx, reconcile.FollowConfig{Options: []kgo.Opt{brokers}, Serde: serde, Topology: topo, View: view})
+	})
 	for i := range topo.Integrations {
 		g.Go(func() error {
-			return consumers.Run(ctx, consumers.Config{Topology: topo, Integration: &topo.Integrations[i], Options: []kgo.Opt{brokers}, Serde: serde})
+			return consumers.Run(ctx, consumers.Config{Topology: topo, Integration: &topo.Integrations[i], Options: []kgo.Opt{brokers}, Serde: serde, Facts: app.FactsOf(view)})
 		})
 	}
 	ready(Running{EdgeURL: "http://" + ln.Addr().String(), BootstrapServers: fake.ListenAddrs()[0], RegistryURL: registry.URL})

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,6 +62,17 @@ func (r *reading) add(ev *schemas.Event, part string, t *taker) {
 		return
 	}
 	r.events = append(r.events, ev)
+}
+
+// check refuses the events that say what their source may not say.
+func (r *reading) check(s *topology.Source) {
+	r.events = slices.DeleteFunc(r.events, func(ev *schemas.Event) bool {
+		member, text := s.CheckEvent(ev)
+		if text != "" {
+			r.refuse(string(ev.ID), &fault{member, text + " (checks of " + s.Name + ")"})
+		}
+		return text != ""
+	})
 }
 
 // refuse adds a reject.

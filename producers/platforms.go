@@ -39,6 +39,7 @@ func (p *platform) read(d *delivery) *reading {
 		d.observe(root)
 		p.normalize(d, root, r)
 	})
+	r.check(d.source)
 	if len(r.events) == 0 && len(r.rejects) == 0 {
 		r.refuse("", &fault{"", "the body holds nothing"})
 	}

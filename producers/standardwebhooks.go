@@ -55,7 +55,7 @@ func webhookNormalize(d *delivery, root *node, r *reading) {
 
 func webhookEvent(d *delivery, o origin, root *node, t *taker) *schemas.Event {
 	typ := schemas.EventType(t.text(root, "type")) // taken: it is the event's type
-	if !slices.Contains(schemas.EventTypes, typ) {
+	if typ == schemas.OrderObserved || !slices.Contains(schemas.EventTypes, typ) {
 		found := "\"" + string(typ) + "\""
 		if typ == "" {
 			found = "none, but " + root.names()

@@ -122,7 +122,7 @@ func filledEvents() (order, customer, inventory *Event) {
 	order.Type, order.Inventory = OrderCreated, nil
 	for _, ev := range []*Event{customer, inventory} {
 		ev.Order, ev.Payment, ev.Refund, ev.Fulfillment, ev.Fraud = nil, nil, nil, nil, nil
-		ev.Dispute, ev.Return, ev.Invoice, ev.Enrichment = nil, nil, nil, nil
+		ev.Dispute, ev.Return, ev.Invoice, ev.Enrichment, ev.ReadBack = nil, nil, nil, nil, nil
 	}
 	customer.Type, customer.Inventory = CustomerUpdated, nil
 	inventory.Type, inventory.Customer = InventoryLevelSet, nil

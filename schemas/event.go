@@ -25,6 +25,7 @@ const (
 	OrderUpdated         EventType = "order.updated" // full state
 	OrderEdited          EventType = "order.edited"  // delta against the order's lines
 	OrderEnriched        EventType = "order.enriched"
+	OrderObserved        EventType = "order.observed"  // what a read-back found: Seam's own, no source may send it
 	OrderCorrected       EventType = "order.corrected" // a person's word on one field: see Correction
 	OrderCancelRequested EventType = "order.cancel_requested"
 	OrderCancelled       EventType = "order.cancelled"
@@ -58,7 +59,7 @@ const (
 
 // EventTypes lists every type above, in the order of the model; reviews and completions range over it.
 var EventTypes = []EventType{
-	OrderCreated, OrderUpdated, OrderEdited, OrderEnriched, OrderCorrected, OrderCancelRequested, OrderCancelled, OrderCancelRejected,
+	OrderCreated, OrderUpdated, OrderEdited, OrderEnriched, OrderObserved, OrderCorrected, OrderCancelRequested, OrderCancelled, OrderCancelRejected,
 	PaymentAuthorized, PaymentCaptured, PaymentFailed, PaymentVoided,
 	RefundRequested, RefundSucceeded, RefundFailed, DisputeOpened, FraudAssessed,
 	FulfillmentRequested, FulfillmentAccepted, FulfillmentRejected, FulfillmentShipped, FulfillmentDelivered, FulfillmentCancelled,
@@ -112,6 +113,7 @@ type Event struct {
 	Enrichment  *Enrichment
 	Customer    *Customer
 	Inventory   *Inventory
+	ReadBack    *ReadBack   // of order.observed
 	Correction  *Correction // of the types that Corrects tells of; nil for all others
 
 	// Extensions keeps every leaf of the source's body that the model has no place for: dotted path
@@ -275,7 +277,28 @@ type Enrichment struct {
 	Tags     []string
 	Model    string
 	FactsAt  *time.Time // the as-of time of the oldest fact it saw
+	FactsID  string     // the id of the facts it was made from, as they were given
 }
+
+// ReadBack is what a read of a downstream's own record found, some time after a call had succeeded.
+type ReadBack struct {
+	Integration string
+	Operation   string
+	EventID     EventID // the event whose call is read back
+	Reference   string  // the downstream's id of what the call made, where its answer named one
+	Result      string  // ReadFound, ReadMissing or ReadFailed
+	Detail      string  // of ReadFailed: the last answer
+}
+
+// The results of a read-back.
+const (
+	ReadFound   = "found"   // the record is there: the event's other parts are what it says
+	ReadMissing = "missing" // it is not there, though the call was answered
+	ReadFailed  = "failed"  // nobody answered in time: whether it is there is not known
+)
+
+// ReadBackSource is the CloudEvents source of what an integration's read-backs find.
+func ReadBackSource(integration string) string { return "/seam/read-back/" + integration }
 
 // Customer is personal data throughout but the id.
 type Customer struct {

@@ -215,7 +215,8 @@ func TestEveryMemberHasAField(t *testing.T) {
 	t.Parallel()
 	goes := map[string][]string{
 		"Order": {"ID", "UpdatedAt"}, "Payment": {"ID", "ParentID", "Reference"}, "Refund": {"ID", "PaymentID"}, "Fulfillment": {"ID", "UpdatedAt"},
-		"Fraud": {"ID"}, "Invoice": {"ID", "OrderID", "CustomerID"}, "Enrichment": nil, "Customer": {"ID", "OrderIDs", "UpdatedAt"}, "Inventory": {"ItemID", "SKU", "LocationID", "UpdatedAt"},
+		"ReadBack": {"Integration", "Operation", "EventID", "Reference", "Result", "Detail"},
+		"Fraud":    {"ID"}, "Invoice": {"ID", "OrderID", "CustomerID"}, "Enrichment": nil, "Customer": {"ID", "OrderIDs", "UpdatedAt"}, "Inventory": {"ItemID", "SKU", "LocationID", "UpdatedAt"},
 		"Dispute": {"ID", "Kind", "Reason", "Status", "PaymentID", "Amount", "DueBy"}, "Return": {"ID", "Status", "Name", "Quantity", "Lines"},
 		"Correction": {"Field", "Object", "Of", "Held", "Basis", "Who", "Why"},
 	}

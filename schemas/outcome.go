@@ -50,6 +50,7 @@ const (
 	ReasonHeld           Reason = "held"              // withheld: the downstream holds the corrected value already
 	ReasonNotTaken       Reason = "not_taken"         // withheld: no route takes a correction of this field
 	ReasonConflict       Reason = "conflict"          // withheld or parked: the systems that share a field differ about it
+	ReasonFacts          Reason = "facts"             // parked: the facts it needs may not be told as they are
 	ReasonNeeds          Reason = "needs"             // parked: a prerequisite has not come
 	ReasonBehind         Reason = "behind"            // parked: an earlier event of the order is parked
 	ReasonRetryExhausted Reason = "retry_exhausted"   // parked
@@ -72,6 +73,27 @@ type Attempt struct {
 	Detail string // answer excerpt or transport error; holds no secret
 }
 
+// FactsSeen is the facts that a call was made with: which, whose, and how old they were. It holds no values.
+type FactsSeen struct {
+	ID      string     // a hash over the facts and their versions
+	KnownAt time.Time  // up to then everything that came was known; ages are as of then
+	AskedAt time.Time  // when they were judged, our clock
+	FactsAt *time.Time // when the owner of the oldest said it
+	Facts   []FactSeen
+}
+
+// FactSeen is one of FactsSeen.
+type FactSeen struct {
+	Field         Field
+	Object        string // payment, customer, item, ... that the field is of
+	SKU           string // of the order's line, with stock
+	Owner         System
+	SourceVersion string
+	AsOf          time.Time // source clock
+	AgeSeconds    int64
+	Agree         string // yes, no or unknown
+}
+
 // Outcome is the record of the reconciliation topic: what became of one event in one integration.
 type Outcome struct {
 	Integration    string
@@ -89,6 +111,7 @@ type Outcome struct {
 	IdempotencyKey  string // empty when no call was made
 	Reference       string // the downstream's own id of what it made, where its answer names one
 	Attempts        []Attempt
+	Facts           *FactsSeen // that the newest call was made with; nil where it carried none
 	EventTime       time.Time  // of the event, source clock
 	IngestedAt      time.Time  // of the event, our clock
 	At              time.Time  // of the outcome, our clock
@@ -120,6 +143,7 @@ type Operation struct {
 	System    System // whose version that is; empty in entries of before it was kept
 	Reference string
 	At        time.Time
+	Facts     *FactsSeen // of an intent: the facts of its call; nil where it carries none
 }
 
 // Applied is fields that stand in the downstream as one state of one system said them.

@@ -20,12 +20,19 @@ import (
 type Scope struct {
 	event     *schemas.Event
 	reference string
+	facts     *FactSet       // nil for none
 	view      map[string]any // the parts made so far
 }
 
 // ScopeOf is the scope of an event; reference is the stable key of the operation.
 func ScopeOf(ev *schemas.Event, reference string) *Scope {
 	return &Scope{event: ev, reference: reference}
+}
+
+// WithFacts lets expressions see facts, as facts.
+func (s *Scope) WithFacts(f *FactSet) *Scope {
+	s.facts = f
+	return s
 }
 
 // expression is a compiled expression over a Scope.
@@ -157,7 +164,9 @@ func (s *Scope) parts(names []string) map[string]any {
 	}
 	for _, name := range names {
 		if _, ok := s.view[name]; !ok {
-			if v, ok := part(s.event, s.reference, name); ok {
+			if name == factsRoot {
+				s.view[name] = s.facts.view()
+			} else if v, ok := part(s.event, s.reference, name); ok {
 				s.view[name] = v
 			}
 		}

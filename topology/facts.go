@@ -20,6 +20,9 @@ type Facts struct {
 	// OnDisagreement refuse: nothing is told while another system differs from a field's owner; flag: it is told with the
 	// fact. Default refuse.
 	OnDisagreement string `yaml:"on_disagreement"`
+	// Wait is how long an event whose facts are refused is kept and asked for again before a person is asked. Default the
+	// integration's complete_within.
+	Wait Duration `yaml:"wait"`
 }
 
 // The words of Facts.OnDisagreement.
@@ -28,12 +31,21 @@ const (
 	DisagreementFlag   = "flag"
 )
 
+// defaults fills what a policy left out; nil has none.
+func (f *Facts) defaults(within Duration) {
+	if f != nil {
+		or(&f.OnDisagreement, DisagreementRefuse)
+		or(&f.Wait, within)
+	}
+}
+
 // scale is Topology.Scale of a policy; nil has nothing to scale.
 func (f *Facts) scale(scale func(*Duration)) {
 	if f == nil {
 		return
 	}
 	scale(&f.MaxStaleness)
+	scale(&f.Wait)
 	for pattern, d := range f.MaxStalenessOf {
 		scale(&d)
 		f.MaxStalenessOf[pattern] = d
@@ -62,6 +74,26 @@ func (t *Topology) Covers(pattern string) bool {
 		}
 	}
 	return false
+}
+
+// TellsFacts tells whether requests of the route carry facts: its body names them.
+func (r *Route) TellsFacts() bool { return r.Body.names(factsRoot) }
+
+// TellsFacts tells whether some route of the integration does.
+func (in *Integration) TellsFacts() bool {
+	return slices.ContainsFunc(in.Deliver, func(r Route) bool { return r.TellsFacts() })
+}
+
+// routeFacts checks what a route says of facts.
+func (l *loader) routeFacts(file, at string, in *Integration, r *Route) {
+	if in.Facts == nil && r.TellsFacts() {
+		l.at(file, at+".body", "body names facts, and %s has no facts policy: say with facts: which it may be told", in.Name)
+	}
+	if r.HTTP != nil {
+		if t, err := ParseTemplate(r.HTTP.URL); err == nil && t.names(factsRoot) {
+			l.at(file, at+".http.url", "url names facts: they belong in the body, as a probe has none")
+		}
+	}
 }
 
 func (l *loader) facts(t *Topology, file string, f *Facts) {

@@ -21,6 +21,7 @@ func TestShippedFactsPolicy(t *testing.T) {
 		MaxStaleness:   Duration(12 * time.Hour),
 		MaxStalenessOf: map[string]Duration{"customer.*": Duration(365 * 12 * time.Hour)},
 		OnDisagreement: DisagreementRefuse,
+		Wait:           Duration(12 * time.Hour),
 	}
 	if d := cmp.Diff(want, topo.Integration("enrichment").Facts); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

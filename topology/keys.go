@@ -7,7 +7,7 @@ import (
 
 // keyed lists the types a file may hold, so that an unknown key's fault can name the known ones.
 var keyed = []any{clusterFile{}, Team{}, Owner{}, Transfer{}, Source{}, Wait{}, FileFormat{}, FileRule{}, Integration{}, Route{}, HTTPCall{}, Auth{},
-	FileSink{}, Answers{}, Idempotency{}, Retry{}, Rate{}, Slow{}, Breaker{}, Window{}, Facts{}, Volume{}, Waiver{}}
+	FileSink{}, Answers{}, Idempotency{}, Retry{}, Rate{}, Slow{}, Breaker{}, Window{}, Facts{}, Check{}, ReadBack{}, Volume{}, Waiver{}}
 
 // knownKeys is "the keys here are a, b, c" for a type by name.
 func knownKeys(typeName string) string {

@@ -124,6 +124,7 @@ func (t *Topology) Scale(f float64) {
 		}
 		for j := range in.Deliver {
 			scale(&in.Deliver[j].NeedsWithin)
+			in.Deliver[j].ReadBack.scale(scale)
 		}
 		in.Facts.scale(scale)
 	}
@@ -185,9 +186,7 @@ func integrationDefaults(in *Integration) {
 	or(&in.Order, "hold")
 	or(&in.DedupWindow, Duration(35*24*time.Hour))
 	or(&in.Objective, DefaultObjective)
-	if in.Facts != nil {
-		or(&in.Facts.OnDisagreement, DisagreementRefuse)
-	}
+	in.Facts.defaults(in.CompleteWithin)
 	if in.Idempotency.Probe != "" {
 		or(&in.Idempotency.Settles, 2*in.Timeout)
 	}
@@ -209,6 +208,7 @@ func integrationDefaults(in *Integration) {
 		if r.HTTP != nil {
 			or(&r.HTTP.Method, "POST")
 		}
+		r.ReadBack.defaults()
 	}
 }
 

@@ -67,6 +67,13 @@ func (m Mapping) Names() []string {
 	return out
 }
 
+// names tells whether an expression of the body names a part of the view.
+func (m Mapping) names(root string) bool {
+	return slices.ContainsFunc(m.members, func(mem member) bool {
+		return mem.nested != nil && mem.nested.names(root) || mem.program != nil && slices.Contains(mem.program.roots, root)
+	})
+}
+
 // Eval is the body for a scope: a map of the members whose value is not nil. A required one without a value is an
 // EmptyMemberError.
 func (m Mapping) Eval(s *Scope, required []string) (map[string]any, error) {
@@ -136,6 +143,11 @@ func prune(v any) any {
 type Template struct {
 	literals []string // one more than programs
 	programs []*expression
+}
+
+// names tells whether an expression of the text names a part of the view.
+func (t *Template) names(root string) bool {
+	return slices.ContainsFunc(t.programs, func(e *expression) bool { return slices.Contains(e.roots, root) })
 }
 
 // ParseTemplate compiles a text; its braces must pair.

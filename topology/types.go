@@ -128,6 +128,9 @@ type Source struct {
 	Dir string `yaml:"dir"`
 	// Files says how the files of Dir are read; the first that matches a file's name is used.
 	Files []FileFormat `yaml:"files"`
+	// Checks limits what its events may say, by member ("enrichment.category"); one that violates a check goes to quarantine.
+	// Of sources that send webhooks. Default none.
+	Checks map[string]Check `yaml:"checks"`
 	// Mark (file:line) is where the source was read, for errors.
 	Mark string `yaml:"-"`
 }
@@ -253,7 +256,9 @@ type Route struct {
 	// Required names the top members of Body without which there is no request: the event is parked then.
 	Required []string `yaml:"required"`
 	Answers  Answers  `yaml:"answers"`
-	Mark     string   `yaml:"-"`
+	// ReadBack asks, some time after a call succeeded, for the record it made. Default nil: nobody asks.
+	ReadBack *ReadBack `yaml:"read_back"`
+	Mark     string    `yaml:"-"`
 }
 
 // Takes tells whether the route acts on corrections of a field.

@@ -67,6 +67,7 @@ func (l *loader) source(t *Topology, s *Source) {
 	if s.System == "" {
 		l.at(file, "system", "system is missing: name whose opinion these events are (shop, erp, warehouse, ...)")
 	}
+	l.checks(file, s)
 	if s.Platform != Files {
 		l.eventTypes(file, "emits", s.Emits)
 	}
@@ -236,6 +237,8 @@ func (l *loader) route(t *Topology, file string, in *Integration, i int) {
 			l.at(file, at+".http.auth", "bearer holds a control character, perhaps a line's end")
 		}
 	}
+	l.routeFacts(file, at, in, r)
+	l.readBack(file, at, r)
 	for _, problem := range slices.Sorted(maps.Keys(r.Answers.Problems)) {
 		if class := r.Answers.Problems[problem]; !slices.Contains([]string{"delivered", "already_done", "rejected", "retry", "unknown"}, class) {
 			l.at(file, at+".answers.problems."+problem, "problem %s means %q: write delivered, already_done, rejected, retry or unknown", problem, class)

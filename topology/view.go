@@ -13,10 +13,12 @@ import (
 )
 
 // View is what expressions see of an event: the model's parts in snake_case, absent texts and parts as nil, money as
-// {amount: "12.50", currency: "EUR"}, times as RFC 3339 text in UTC; plus reference, the stable key of the operation. It is
+// {amount: "12.50", currency: "EUR"}, times as RFC 3339 text in UTC; plus reference, the stable key of the operation, and
+// facts, which only a call has (see FactSet). It is
 // only to be read: absent parts are shared by all views.
 func View(ev *schemas.Event, reference string) map[string]any {
-	out := make(map[string]any, len(partNames))
+	out := make(map[string]any, len(partNames)+1)
+	out[factsRoot] = (*FactSet)(nil).view()
 	for _, name := range partNames {
 		out[name], _ = part(ev, reference, name)
 	}
@@ -191,6 +193,7 @@ var viewTypes = func() types.Map {
 		}
 	}
 	out["event"] = env
+	out[factsRoot] = factsType
 	return out
 }()
 

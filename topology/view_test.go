@@ -41,7 +41,7 @@ func TestView(t *testing.T) {
 				delete(want, name)
 			}
 		}
-		want["event"], want["reference"] = env, "key"
+		want["event"], want["reference"], want["facts"] = env, "key", (*FactSet)(nil).view()
 		if d := cmp.Diff(want, View(ev, "key")); d != "" {
 			t.Errorf("(-want +got):\n%s", d)
 		}

@@ -32,9 +32,10 @@ type Request struct {
 	Event     *schemas.Event // less the fields that may not be written
 	Whole     *schemas.Event // with what is withheld: nothing of it that is personal is kept of an answer. Default Event
 	Route     *topology.Route
-	Key       string // idempotency key, the same at every attempt
-	Attempt   int    // from 1
-	Topic     string // where the event was read
+	Facts     *topology.FactSet // that the body may name; nil for none
+	Key       string            // idempotency key, the same at every attempt
+	Attempt   int               // from 1
+	Topic     string            // where the event was read
 	Partition int32
 	// TraceParent is the W3C context to send on; empty for none.
 	TraceParent string
@@ -52,6 +53,7 @@ type Result struct {
 	Reference  string // the downstream's id of what it made, where Answers.Reference finds one
 	RetryAfter time.Duration
 	Took       time.Duration
+	Body       []byte // of a Read that found something: at most 64 KiB
 }
 
 // Kind delivers to one sort of downstream. It is safe for concurrent use.
@@ -61,6 +63,9 @@ type Kind interface {
 	// Probe asks whether the request's effect is there: AlreadyDone if it is, Retry if it is not, Unknown if that cannot be
 	// told now. A kind whose integration declares no probe answers Unknown.
 	Probe(ctx context.Context, r Request) Result
+	// Read gets what stands at an address: AlreadyDone with its Body if there is something, Rejected if there is nothing (404,
+	// 410), Credentials, or Retry where that cannot be told now. It has no effect. A kind that cannot be read answers Contract.
+	Read(ctx context.Context, r Request, address string) Result
 }
 
 // kinds is every way to deliver, by the key a route declares it with.
@@ -101,6 +106,14 @@ func New(in *topology.Integration) (Set, error) {
 func (s Set) Deliver(ctx context.Context, r Request) Result {
 	start := time.Now()
 	res := s[KindOf(r.Route)].Deliver(ctx, r)
+	res.Took = time.Since(start)
+	return res
+}
+
+// Read reads by the kind of the request's route.
+func (s Set) Read(ctx context.Context, r Request, address string) Result {
+	start := time.Now()
+	res := s[KindOf(r.Route)].Read(ctx, r, address)
 	res.Took = time.Since(start)
 	return res
 }

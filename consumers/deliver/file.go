@@ -42,9 +42,14 @@ func (k *fileKind) Probe(context.Context, Request) Result {
 	return Result{Class: Unknown, Detail: "a file is not asked: a repeated row is known by its key"}
 }
 
+// Read is not for files.
+func (k *fileKind) Read(context.Context, Request, string) Result {
+	return Result{Class: Contract, Detail: "a file is not read back"}
+}
+
 // Deliver appends the row and syncs it to disk.
 func (k *fileKind) Deliver(_ context.Context, r Request) Result {
-	members, err := r.Route.Body.Eval(topology.ScopeOf(r.Event, r.Key), r.Route.Required)
+	members, err := r.Route.Body.Eval(topology.ScopeOf(r.Event, r.Key).WithFacts(r.Facts), r.Route.Required)
 	if err != nil {
 		return Result{Class: Unmappable, Detail: err.Error()}
 	}

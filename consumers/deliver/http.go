@@ -57,7 +57,7 @@ func newHTTP(in *topology.Integration) (*httpKind, error) {
 
 // Deliver makes the route's request.
 func (k *httpKind) Deliver(ctx context.Context, r Request) Result {
-	scope := topology.ScopeOf(r.Event, r.Key)
+	scope := topology.ScopeOf(r.Event, r.Key).WithFacts(r.Facts)
 	body, err := r.Route.Body.AppendJSON(nil, scope, r.Route.Required)
 	if err != nil {
 		return Result{Class: Unmappable, Detail: err.Error()}
@@ -90,6 +90,49 @@ func (k *httpKind) Probe(ctx context.Context, r Request) Result {
 		res.Class = Unknown
 	}
 	return res
+}
+
+// Read gets what stands at an address, with the route's headers and credentials.
+func (k *httpKind) Read(ctx context.Context, r Request, address string) Result {
+	call, err := k.call(r.Route)
+	if err != nil {
+		return Result{Class: Unmappable, Detail: err.Error()}
+	}
+	m := message{method: http.MethodGet}
+	if m.url, err = url.Parse(address); err != nil {
+		return Result{Class: Unmappable, Detail: "url: " + err.Error()}
+	}
+	got, res, err := k.send(ctx, r, call, m)
+	switch {
+	case err != nil:
+		if res.Class == Unknown {
+			res.Class = Retry
+		}
+		return res
+	case got.status == http.StatusUnauthorized || got.status == http.StatusForbidden:
+		res.Class = Credentials
+	case got.status == http.StatusNotFound || got.status == http.StatusGone:
+		res.Class = Rejected
+	case got.status >= 200 && got.status < 300 && !got.broken:
+		return Result{Status: got.status, Class: AlreadyDone, Body: got.body}
+	default:
+		res.Class = Retry
+	}
+	res.Detail, res.RetryAfter = excerpt(schemas.MaskText(k.mask.Replace(string(got.body)))), retryAfter(got.header, time.Now())
+	return res
+}
+
+// send fills a message's head and carries it. An error says that there is no answer, and the result what that means.
+func (k *httpKind) send(ctx context.Context, r Request, call *httpCall, m message) (got reply, res Result, err error) {
+	m.by, m.fixed = r.SendBy, call.fields
+	if m.fields, err = k.fields(r, call, m.url); err != nil {
+		return got, Result{Class: Unmappable, Detail: err.Error()}, err
+	}
+	got, sent, err := k.carrier(m.url).carry(ctx, m)
+	if err != nil {
+		return got, k.transportResult(cmp.Or(r.Whole, r.Event), err, sent), err
+	}
+	return got, Result{Status: got.status}, nil
 }
 
 // call is what a route's requests have in common, worked out once.
@@ -128,15 +171,11 @@ func (k *httpKind) do(ctx context.Context, r Request, call *httpCall, m message,
 	if err != nil {
 		return Result{Class: Unmappable, Detail: "url: " + err.Error()}
 	}
-	m.by, m.fixed = r.SendBy, call.fields
-	if m.fields, err = k.fields(r, call, m.url); err != nil {
-		return Result{Class: Unmappable, Detail: err.Error()}
-	}
-	got, sent, err := k.carrier(m.url).carry(ctx, m)
+	got, res, err := k.send(ctx, r, call, m)
 	if err != nil {
-		return k.transportResult(cmp.Or(r.Whole, r.Event), err, sent)
+		return res
 	}
-	res := Result{Status: got.status, Class: k.meaning(got, r.Route)}
+	res.Class = k.meaning(got, r.Route)
 	observe(r.Answers, got, res.Class)
 	if !got.broken && (res.Class == Delivered || res.Class == AlreadyDone) {
 		res.Reference = reference(got.body, r.Route.Answers.Reference)
@@ -150,7 +189,7 @@ func (k *httpKind) do(ctx context.Context, r Request, call *httpCall, m message,
 func (k *httpKind) fields(r Request, call *httpCall, to *url.URL) ([]field, error) {
 	list := make([]field, 0, 5)
 	list = append(list, field{"Seam-Event-Id", string(r.Event.ID)}, field{"Seam-Attempt", strconv.Itoa(r.Attempt)})
-	if k.in.Idempotency.Key != "" {
+	if k.in.Idempotency.Key != "" && r.Key != "" { // a read has none
 		list = append(list, field{k.in.Idempotency.Key, r.Key})
 	}
 	if r.TraceParent != "" {

@@ -25,10 +25,12 @@ func (f *Fold) Order(now time.Time) *Order {
 		}
 		o.Events = append(o.Events, e)
 	}
+	reads := readsOf(line)
 	for _, name := range f.concerned() {
-		o.Integrations = append(o.Integrations, f.integration(name, line, now))
+		o.Integrations = append(o.Integrations, f.integration(name, line, reads, now))
 	}
 	o.Money = f.money(now)
+	o.Derived, o.ReadBacks = f.derived(o, line), readBacks(reads, now)
 	o.Operations = append(o.Operations, f.operations(o, line, now)...)
 	o.Fields = f.said()
 	o.Disagreements = f.Disagreements(now)
@@ -60,8 +62,8 @@ func (f *Fold) concerned() []string {
 	return out
 }
 
-// integration is how one integration stands, over the events of a timeline.
-func (f *Fold) integration(name string, line []*fact, now time.Time) Integration {
+// integration is how one integration stands, over the events of a timeline and what was read back.
+func (f *Fold) integration(name string, line, reads []*fact, now time.Time) Integration {
 	in := f.topo.Integration(name)
 	out := Integration{Name: name, State: StateComplete, Answers: []Answer{}}
 	var within time.Duration
@@ -76,7 +78,10 @@ func (f *Fold) integration(name string, line []*fact, now time.Time) Integration
 		if a == nil && (in == nil || ev.Copies == 0 || !f.acts.on(name, ev.Type, ev.IngestedAt)) {
 			continue
 		}
-		out.Answers = append(out.Answers, answerOf(a, ev, within, now))
+		answer := answerOf(a, ev, within, now)
+		answer.lateBy(ev.IngestedAt.Add(within), within > 0, now)
+		f.readBack(&answer, name, reads)
+		out.Answers = append(out.Answers, answer)
 		known = known || a != nil && (a.latest() == nil || a.latest().reason != schemas.ReasonNotSubscribed)
 	}
 	for i := range out.Answers {
@@ -136,6 +141,8 @@ func (a Answer) why() string {
 		return s + " has no outcome"
 	case a.Reason == schemas.ReasonNeeds && a.State == StatePending:
 		return s + " " + a.Detail
+	case a.State == StateMissing && a.Kind != "":
+		return s + ": " + a.Detail
 	case a.Detail == "":
 		return fmt.Sprintf("%s: %s", s, a.Reason)
 	}
@@ -186,6 +193,7 @@ func (a *answer) fill(out *Answer, last *outcome, now time.Time) {
 	out.Kind, out.Reason, out.Detail = last.kind, last.reason, last.detail
 	if m := last.made; m != nil {
 		out.Operation, out.Reference, out.IdempotencyKey, out.WithheldFields, out.WithheldReasons = m.operation, m.reference, m.key, m.withheld, m.why
+		out.Facts = m.facts
 		out.attempts(m.attempts)
 	}
 	parkedAt, run := last.time, true // run: of parkings for one reason that follow one another the first counts
@@ -219,10 +227,21 @@ func (a *Answer) park(since time.Time, until *time.Time, now time.Time) {
 	switch {
 	case a.Reason == schemas.ReasonUnknown:
 		a.State = StateUnknown
-	case a.Reason == schemas.ReasonNeeds && until != nil && !now.After(*until):
+	case (a.Reason == schemas.ReasonNeeds || a.Reason == schemas.ReasonFacts) && until != nil && !now.After(*until):
 		a.State, a.Until = StatePending, until
-	case a.Reason == schemas.ReasonNeeds && until != nil:
+	case (a.Reason == schemas.ReasonNeeds || a.Reason == schemas.ReasonFacts) && until != nil:
 		a.Since = until
+	}
+}
+
+// lateBy makes an answer late that waits for facts longer than the integration may take, though nobody is asked yet.
+func (a *Answer) lateBy(due time.Time, limited bool, now time.Time) {
+	switch {
+	case a.Reason != schemas.ReasonFacts || a.State != StatePending || !limited:
+	case now.After(due):
+		a.State, a.Since, a.Until = StateLate, &due, nil
+	default:
+		a.Until = earlier(a.Until, &due)
 	}
 }
 

@@ -27,8 +27,8 @@ type arrivalKey struct {
 
 // arrived counts an event that came for the first time.
 func (b *intake) arrived(ev *schemas.Event) {
-	if ev == nil || ev.IngestedAt.IsZero() || ev.Type.Corrects() { // people have no rhythm
-		return
+	if ev == nil || ev.IngestedAt.IsZero() || ev.Type.Corrects() || ev.Type == schemas.OrderObserved {
+		return // people have no rhythm, and who is asked has not spoken by himself
 	}
 	k := arrivalKey{sqlText(string(ev.System)), sqlText(ev.Source), ev.IngestedAt.UTC().Truncate(time.Hour)}
 	behind := ev.IngestedAt.Sub(ev.Time).Milliseconds()

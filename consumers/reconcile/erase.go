@@ -40,6 +40,11 @@ func marked(field schemas.Field) bool {
 func (n *fact) hide() {
 	n.said = slices.DeleteFunc(n.said, func(w word) bool { return marked(w.field) })
 	n.refs = slices.DeleteFunc(n.refs, func(r ref) bool { return r.kind == refEmail })
+	if n.read != nil && n.read.Detail != "" { // what a downstream answered may repeat what it was told
+		c := *n.read
+		c.Detail = ""
+		n.read = &c
+	}
 }
 
 // hide takes what is personal out of a fold, and keeps it out.

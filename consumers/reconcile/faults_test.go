@@ -58,7 +58,7 @@ type tale struct {
 	all  []told
 }
 
-// planted are fifteen ways in which a shop and what is behind it come apart, and their twins that are none.
+// planted are the ways in which a shop and what is behind it come apart, and their twins that are none.
 var planted = []fault{
 	{"missing webhook", func(s *tale) { s.drop(func(t told) bool { return s.about(t, "created") || s.about(t, "updated") }) },
 		&found{at: 30 + hour, pages: "finance", verdict: "pay lacks order.created"}},
@@ -69,6 +69,13 @@ var planted = []fault{
 	{"paid before created", func(s *tale) { s.delay(2*hour, "created", "updated") }, &found{at: 30 + hour, until: 2*hour + 61, pages: "finance", verdict: "pay lacks order.created"}},
 	{"a 200 that did nothing", func(s *tale) { s.drop(func(t told) bool { return s.about(t, "shipped") }) },
 		&found{at: 30 + 72*hour, pages: "fulfilment", verdict: "fulfill lacks fulfillment.shipped"}},
+	{"a 200 that did nothing, read back", func(s *tale) {
+		s.drop(func(t told) bool { return s.about(t, "shipped") })
+		s.read(6*minute, schemas.ReadMissing)
+	}, &found{at: 6 * minute, pages: "fulfilment", verdict: "missing in warehouse"}},
+	{"a 200 that was slow", func(s *tale) { s.read(6*minute, schemas.ReadMissing); s.read(20*minute, schemas.ReadFound) },
+		&found{at: 6 * minute, until: 20 * minute, pages: "fulfilment", verdict: "missing in warehouse"}},
+	{"read back and there", func(s *tale) { s.read(6*minute, schemas.ReadFound) }, nil},
 	{"partial outage", func(s *tale) { s.drop(func(t told) bool { return t.o != nil && t.o.Integration == "enrichment" }) },
 		&found{at: hour, pages: "data", verdict: "missing in enrichment"}},
 	{"wrong value", func(s *tale) { s.erp(20*minute, "9", "25.00 EUR", "paid") }, &found{at: 50 * minute, pages: "finance", verdict: "in disagreement on order.total (erp)"}},

@@ -266,7 +266,7 @@ func (f *Fold) said() []Field {
 	for _, l := range f.lines() {
 		field := Field{Field: l.field, Object: l.object, Owner: l.ownedBy()}
 		for _, s := range l.newest {
-			field.Said = append(field.Said, Said{System: s.ev.System, Value: s.value.text(), SourceVersion: s.ev.SourceVersion, Time: s.ev.Time, SeenAt: s.ev.IngestedAt, EventID: s.ev.ID})
+			field.Said = append(field.Said, Said{System: s.ev.System, Value: s.value.text(), SourceVersion: s.ev.SourceVersion, Time: s.ev.Time, SeenAt: s.ev.IngestedAt, EventID: s.ev.ID, ReadBack: s.ev.read != nil})
 		}
 		if s := l.fix; s != nil {
 			field.Said = append(field.Said, Said{System: s.ev.System, Value: s.value.text(), SourceVersion: s.ev.SourceVersion, Time: s.ev.Time, SeenAt: s.ev.IngestedAt, EventID: s.ev.ID})

@@ -67,6 +67,9 @@ type fact struct {
 	said []word
 	refs []ref
 	paid []money.Movement // what it tells of money
+	// origin is what it was made from; nil for what a system says of itself.
+	origin *origin
+	read   *schemas.ReadBack // of a read-back of ours; nil for all else
 }
 
 // ref is another name under which a key is looked for: kind is customer, email (a hash), number, payment or sku.
@@ -101,6 +104,7 @@ type made struct {
 	withheld                  []string
 	why                       []schemas.Reason // one for each of withheld
 	attempts                  []schemas.Attempt
+	facts                     *FactsUsed
 }
 
 // copied tells whether it is about a copy of an event that was handled, or waits, under the same id.
@@ -119,8 +123,9 @@ func newFold(topo *topology.Topology, acts acting, topic, key string) *Fold {
 
 // Event adds an event that stands at a position; false when it is a copy of one that is known. Of copies the first counts.
 func (f *Fold) Event(ev *schemas.Event, at Position) (first bool) {
-	return f.add(&fact{at: at, said: wordsOf(ev), refs: refsOf(ev), paid: money.Of(ev), Event: Event{ID: ev.ID, Type: ev.Type, System: ev.System, Source: ev.Source, Time: ev.Time, IngestedAt: ev.IngestedAt,
-		SourceVersion: ev.SourceVersion, BusinessID: ev.BusinessID, Copies: 1, Correction: correctionOf(ev), Partition: at.Partition, Offset: at.Offset}})
+	read := readBackOf(ev)
+	return f.add(&fact{at: at, said: wordsOf(ev), refs: refsOf(ev), paid: money.Of(ev), origin: originOf(ev), read: read, Event: Event{ID: ev.ID, Type: ev.Type, System: ev.System, Source: ev.Source, Time: ev.Time, IngestedAt: ev.IngestedAt,
+		SourceVersion: ev.SourceVersion, BusinessID: ev.BusinessID, Copies: 1, Correction: correctionOf(ev), ReadBack: readBackText(read), Partition: at.Partition, Offset: at.Offset}})
 }
 
 // Undecodable adds a record whose bytes cannot be read: what its headers say, and why. taken is when the broker took it.
@@ -155,8 +160,8 @@ func (f *Fold) Outcome(o *schemas.Outcome, at Position) {
 		return
 	}
 	n := &outcome{at: at, kind: intern(o.Kind), reason: intern(o.Reason), detail: intern(schemas.MaskText(o.Detail)), instance: intern(o.Instance), time: o.At, until: o.Until}
-	if o.Operation+o.Reference+o.IdempotencyKey != "" || len(o.WithheldFields)+len(o.Attempts) > 0 {
-		n.made = &made{intern(o.Operation), o.Reference, o.IdempotencyKey, o.WithheldFields, internAll(o.WithheldReasons), maskAttempts(o.Attempts)}
+	if o.Operation+o.Reference+o.IdempotencyKey != "" || len(o.WithheldFields)+len(o.Attempts) > 0 || o.Facts != nil {
+		n.made = &made{intern(o.Operation), o.Reference, o.IdempotencyKey, o.WithheldFields, internAll(o.WithheldReasons), maskAttempts(o.Attempts), usedOf(o.Facts)}
 	}
 	if f.erased {
 		n.hide()

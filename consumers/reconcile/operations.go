@@ -160,6 +160,8 @@ func done(in *Integration, operation, name string, begun time.Time, within time.
 	for i := range answersOf(in) {
 		a := &in.Answers[i]
 		switch {
+		case a.State == StateMissing && a.ReadBack == schemas.ReadMissing && a.Operation == operation:
+			out.stuck(a)
 		case (a.Kind == schemas.Delivered || a.Kind == schemas.AlreadyDone) && a.Operation == operation:
 			if at == nil || a.Since.After(*at) {
 				at = a.Since

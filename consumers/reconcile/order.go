@@ -14,7 +14,7 @@ const (
 	StateComplete State = "complete" // every event that the integration acts on has a final outcome
 	StatePending  State = "pending"  // not finished, and its time is not over: see Until
 	StateLate     State = "late"     // not finished within complete_within, though the integration knows the order
-	StateMissing  State = "missing"  // complete_within is over, and the integration has said nothing of the order at all
+	StateMissing  State = "missing"  // complete_within is over, and the integration has said nothing of the order at all; or it said yes, and a read-back does not find what its call made
 	StateParked   State = "parked"   // waits for a person
 	StateUnknown  State = "unknown"  // waits for a person: whether a call had its effect is not known
 )
@@ -46,8 +46,10 @@ type Order struct {
 	Until         *time.Time     `json:"until,omitempty"`
 	Pages         []string       `json:"pages"` // teams to ask about late, missing, parked, unknown and overdue disagreements and sums, sorted
 	Events        []Event        `json:"events"`
-	Integrations  []Integration  `json:"integrations"` // those concerned, sorted by name
-	Operations    []Operation    `json:"operations"`   // those that began, sorted by name
+	Integrations  []Integration  `json:"integrations"`         // those concerned, sorted by name
+	Operations    []Operation    `json:"operations"`           // those that began, sorted by name
+	ReadBacks     []ReadBack     `json:"read_backs,omitempty"` // the newest of each call, sorted by integration and operation
+	Derived       []Derived      `json:"derived,omitempty"`    // what was made from facts, in the order of our clock
 	Money         *Money         `json:"money,omitempty"`
 	Fields        []Field        `json:"fields"`
 	Disagreements []Disagreement `json:"disagreements"`    // open ones first, then by Since
@@ -69,6 +71,7 @@ type Event struct {
 	Copies        int               `json:"copies"`              // times it stands in the topic; 0: retention took it, only outcomes tell of it
 	SameFactAs    schemas.EventID   `json:"same_fact,omitempty"` // an earlier event with the same business id
 	Undecodable   string            `json:"undecodable,omitempty"`
+	ReadBack      string            `json:"read_back,omitempty"`  // "warehouse/fulfill: found": a read of the downstream's own record; empty for what a source sent
 	Correction    *Correction       `json:"correction,omitempty"` // a person's decision about a field
 	Partition     int32             `json:"partition"`
 	Offset        int64             `json:"offset"`
@@ -119,10 +122,12 @@ type Answer struct {
 	WithheldReasons []schemas.Reason    `json:"withheld_reasons,omitempty"`
 	Needs           []schemas.EventType `json:"needs,omitempty"`
 	Attempts        []Attempt           `json:"attempts"`
-	Since           *time.Time          `json:"since,omitempty"` // as Order.Since
-	Until           *time.Time          `json:"until,omitempty"` // as Order.Until
-	Duplicates      int                 `json:"duplicates"`      // copies of the event it absorbed
-	Steps           []Step              `json:"steps"`           // every outcome, in the order they were written
+	ReadBack        string              `json:"read_back,omitempty"` // found, missing or failed: what the newest read of the call's record told; empty for none
+	Facts           *FactsUsed          `json:"facts,omitempty"`     // that its newest call carried; nil where it carried none
+	Since           *time.Time          `json:"since,omitempty"`     // as Order.Since
+	Until           *time.Time          `json:"until,omitempty"`     // as Order.Until
+	Duplicates      int                 `json:"duplicates"`          // copies of the event it absorbed
+	Steps           []Step              `json:"steps"`               // every outcome, in the order they were written
 }
 
 // Attempt is one call and what came back.
@@ -160,6 +165,7 @@ type Said struct {
 	Time          time.Time       `json:"time"`    // source clock
 	SeenAt        time.Time       `json:"seen_at"` // our clock
 	EventID       schemas.EventID `json:"event_id"`
+	ReadBack      bool            `json:"read_back,omitempty"` // it was read from the system's own record
 }
 
 // Disagreement is a system that says another value than the owner. It opens when both are known and differ beyond

@@ -43,7 +43,18 @@ type (
 		Said                      []storedWord
 		Refs                      []storedRef
 		Paid                      []storedMovement
+		Origin                    *storedOrigin
+		Read                      *storedRead
 		Correction                *storedCorrection
+	}
+	storedRead struct {
+		_                                                        struct{} `cbor:",toarray"`
+		Integration, Operation, Event, Reference, Result, Detail string
+	}
+	storedOrigin struct {
+		_  struct{} `cbor:",toarray"`
+		ID string
+		At int64
 	}
 	storedCorrection struct {
 		_                 struct{} `cbor:",toarray"`
@@ -92,6 +103,18 @@ type (
 		Operation, Reference, Key string
 		Withheld, Why             []string
 		Attempts                  []storedAttempt
+		Facts                     *storedFacts
+	}
+	storedFacts struct {
+		_                         struct{} `cbor:",toarray"`
+		ID                        string
+		KnownAt, AskedAt, FactsAt int64
+		Facts                     []storedUsed
+	}
+	storedUsed struct {
+		_                                               struct{} `cbor:",toarray"`
+		Field, Object, SKU, Owner, SourceVersion, Agree string
+		AsOf, Age                                       int64
 	}
 	storedAttempt struct {
 		_             struct{} `cbor:",toarray"`
@@ -189,6 +212,10 @@ func storeFact(f *fact) storedFact {
 		s.Paid = append(s.Paid, storedMovement{Kind: string(m.Kind), Object: m.Object, Whole: m.Whole, Payment: m.Payment, Reference: m.Reference, Amount: m.Amount.String(), Currency: m.Currency,
 			Withdrawn: m.Withdrawn, At: micros(m.At), SaidAt: micros(m.SaidAt)})
 	}
+	if f.origin != nil {
+		s.Origin = &storedOrigin{ID: f.origin.id, At: micros(f.origin.at)}
+	}
+	s.Read = storeRead(f.read)
 	return s
 }
 
@@ -211,6 +238,11 @@ func (s *storedFact) fact() (*fact, error) {
 		f.paid = append(f.paid, money.Movement{Kind: money.Kind(m.Kind), System: f.System, Object: m.Object, Whole: m.Whole, Payment: m.Payment, Reference: m.Reference, Amount: amount, Currency: m.Currency,
 			Withdrawn: m.Withdrawn, At: fromMicros(m.At), SaidAt: fromMicros(m.SaidAt), EventID: f.ID, Version: f.SourceVersion, SeenAt: f.IngestedAt})
 	}
+	if s.Origin != nil {
+		f.origin = &origin{id: s.Origin.ID, at: fromMicros(s.Origin.At)}
+	}
+	f.read = s.Read.readBack()
+	f.ReadBack = readBackText(f.read)
 	return f, nil
 }
 
@@ -220,7 +252,7 @@ func storeOutcome(o *outcome) storedOutcome {
 		s.Until = micros(*o.until)
 	}
 	if m := o.made; m != nil {
-		s.Made = &storedMade{Operation: m.operation, Reference: m.reference, Key: m.key, Withheld: m.withheld, Why: texts(m.why)}
+		s.Made = &storedMade{Operation: m.operation, Reference: m.reference, Key: m.key, Withheld: m.withheld, Why: texts(m.why), Facts: storeFacts(m.facts)}
 		for _, a := range m.attempts {
 			s.Made.Attempts = append(s.Made.Attempts, storedAttempt{At: micros(a.At), TookMS: a.TookMS, Status: a.Status, Class: a.Class, Detail: a.Detail})
 		}
@@ -235,7 +267,7 @@ func (s *storedOutcome) outcome() *outcome {
 		o.until = &until
 	}
 	if m := s.Made; m != nil {
-		o.made = &made{operation: m.Operation, reference: m.Reference, key: m.Key, withheld: m.Withheld, why: words[schemas.Reason](m.Why)}
+		o.made = &made{operation: m.Operation, reference: m.Reference, key: m.Key, withheld: m.Withheld, why: words[schemas.Reason](m.Why), facts: m.Facts.used()}
 		for _, a := range m.Attempts {
 			o.made.attempts = append(o.made.attempts, schemas.Attempt{At: fromMicros(a.At), TookMS: a.TookMS, Status: a.Status, Class: a.Class, Detail: a.Detail})
 		}

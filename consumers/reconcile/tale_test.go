@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -134,6 +135,16 @@ func (s *tale) outcome(integration, name string, kind schemas.Kind, reason schem
 			t.o.Kind, t.o.Reason = kind, reason
 		}
 	}
+}
+
+// read is what a read-back of the warehouse's record finds.
+func (s *tale) read(seconds int, result string) {
+	ev := &schemas.Event{ID: schemas.EventID(fmt.Sprintf("%s/read/%d", s.key, seconds)), Type: schemas.OrderObserved, System: "warehouse", Source: schemas.ReadBackSource("warehouse"), Subject: s.key,
+		Time: at(seconds), IngestedAt: at(seconds), DeliveryID: "read", ReadBack: &schemas.ReadBack{Integration: "warehouse", Operation: "fulfill", EventID: schemas.EventID(s.key + "/created"), Result: result}}
+	if result == schemas.ReadFound {
+		ev.Fulfillment = &schemas.Fulfillment{ID: "f" + s.key, Status: "pending"}
+	}
+	s.all = append(s.all, told{at: seconds, ev: ev})
 }
 
 // poison is bytes that are no event, which the ERP's integration parks.

@@ -54,6 +54,18 @@ func (o *Order) Write(w io.Writer) error {
 			return err
 		}
 	}
+	if len(o.ReadBacks) > 0 {
+		b.WriteString("\n")
+		if err := columns(&b, "read back\tresult\tits clock\tour clock\tage\tsays\t", o.readRows()); err != nil {
+			return err
+		}
+	}
+	if len(o.Derived) > 0 {
+		b.WriteString("\n")
+		if err := columns(&b, "made from facts\tid\tfact\twhose\tage\tothers\t", o.origins()); err != nil {
+			return err
+		}
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -74,6 +74,9 @@ func (ev Event) row() row {
 	if ev.SameFactAs != "" {
 		r.what += " (the same fact as " + short(ev.SameFactAs) + ")"
 	}
+	if ev.ReadBack != "" {
+		r.what += " (read-back of " + ev.ReadBack + ")"
+	}
 	if c := ev.Correction; c != nil {
 		r.what += fmt.Sprintf(": %s is what %s says, decided by %s: %s", fieldOf(c.Field, c.Object), c.Of, c.Who, c.Why)
 	}

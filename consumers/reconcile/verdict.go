@@ -37,6 +37,7 @@ func (o *Order) judge() {
 		}
 	}
 	o.judgeMoney()
+	o.judgeDerived()
 	overdue := map[string]bool{}
 	open := []string{}
 	for _, d := range o.Disagreements {

@@ -201,6 +201,17 @@ func RouteOf(in *topology.Integration, entry *schemas.LedgerEntry, ev *schemas.E
 	return nil
 }
 
+// RouteFor is the route of an operation that acts on events of a type; nil for none.
+func RouteFor(in *topology.Integration, et schemas.EventType, operation string) *topology.Route {
+	for i := range in.Deliver {
+		r := &in.Deliver[i]
+		if r.Operation == operation && (slices.Contains(r.On, et) || et == schemas.RefundSucceeded && slices.Contains(r.On, topology.RefundFull)) {
+			return r
+		}
+	}
+	return nil
+}
+
 // Missing is what the route needs and the order has not seen.
 func Missing(route *topology.Route, entry *schemas.LedgerEntry) []schemas.EventType {
 	var out []schemas.EventType

@@ -20,6 +20,7 @@ type fulfillment struct {
 	ID        string          `json:"id"`
 	Reference string          `json:"reference"`
 	Status    string          `json:"status"` // accepted, shipped, cancelled
+	UpdatedAt string          `json:"updated_at"`
 	lines     []warehouseLine // as asked for
 }
 
@@ -63,7 +64,7 @@ func (wh *warehouse) fulfill(r *http.Request, body []byte) answer {
 			}
 		}
 		wh.n++
-		f := &fulfillment{ID: fmt.Sprintf("ful_%06d", wh.n), Reference: in.Reference, Status: "accepted", lines: in.Lines}
+		f := &fulfillment{ID: fmt.Sprintf("ful_%06d", wh.n), Reference: in.Reference, Status: "accepted", UpdatedAt: wh.clock(), lines: in.Lines}
 		wh.orders[in.Reference] = append(wh.orders[in.Reference], f)
 		wh.effect(in.Reference, "fulfill")
 		wh.ship(f)
@@ -84,6 +85,7 @@ func (wh *warehouse) ship(f *fulfillment) {
 		}
 		f.Status = "shipped"
 		at := wh.clock()
+		f.UpdatedAt = at
 		wh.mu.Unlock()
 		wh.w.due.after(wh.w.scaled(shopHears), func(context.Context) { wh.w.shop.shipped(f.Reference) })
 		wh.w.tell(wh.System, "warehouse", "fulfillment.shipped", f.Reference, 0, func() map[string]any {
@@ -134,7 +136,7 @@ func (wh *warehouse) cancel(r *http.Request, body []byte) answer {
 			}
 		}
 		for _, f := range found {
-			f.Status = "cancelled"
+			f.Status, f.UpdatedAt = "cancelled", wh.clock()
 		}
 		wh.effect(in.Reference, "cancel")
 		return answer{http.StatusCreated, map[string]any{"reference": in.Reference, "status": "cancelled"}}
