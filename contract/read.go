@@ -2,6 +2,7 @@ package contract
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -21,7 +22,7 @@ type ReadConfig struct {
 	Topology *topology.Topology
 }
 
-// ReadAll is what every process has seen, joined, by subject, as of now. A cluster without the topic is an error of Kafka's.
+// ReadAll is what every process has seen, joined, by subject, as of now. A cluster without the topic is kerr.UnknownTopicOrPartition.
 func ReadAll(ctx context.Context, c ReadConfig) (map[string]*schemas.Contract, error) {
 	records, err := c.records(ctx)
 	if err != nil {
@@ -44,6 +45,9 @@ func (c ReadConfig) records(ctx context.Context) (map[string]*schemas.Contract, 
 	}
 	defer cl.Close()
 	left, err := unread(ctx, kadm.NewClient(cl), topic)
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return nil, fmt.Errorf("read %s: %w; seam apply creates it", topic, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", topic, err)
 	}

@@ -2,15 +2,18 @@ package contract
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/binaryandbeyond/seam/schemas"
@@ -48,6 +51,11 @@ func TestProcesses(t *testing.T) {
 	topo.Prefix = k.Prefix
 	serde := schemas.NewSerde(k.RegistryClient(t))
 	cfg := ReadConfig{Options: []kgo.Opt{kgo.SeedBrokers(k.Brokers...)}, Serde: serde, Topology: topo}
+	elsewhere := cfg
+	elsewhere.Topology = &topology.Topology{Prefix: k.Prefix + "none."}
+	if _, err := ReadAll(t.Context(), elsewhere); !errors.Is(err, kerr.UnknownTopicOrPartition) || !strings.Contains(err.Error(), "seam apply creates it") {
+		t.Errorf("without the topic: %v", err)
+	}
 	see := func(w *Watch, documents ...string) {
 		s := w.Source(&topo.Sources[0], "orders/create")
 		for _, d := range documents {

@@ -74,3 +74,12 @@ func TestContractFaults(t *testing.T) {
 		})
 	}
 }
+
+func TestLearnOfNothing(t *testing.T) {
+	t.Parallel()
+	fsys := base()
+	fsys["topics.yaml"] = &fstest.MapFile{Data: append(fsys["topics.yaml"].Data, "\nlearn: 0\n"...)}
+	if _, err := Load(fsys, func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), "learn is 0: of how many documents is a shape learned?") {
+		t.Errorf("got %v", err)
+	}
+}
