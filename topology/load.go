@@ -273,16 +273,17 @@ type loader struct {
 	written map[string]place // by "file#dotted.key"
 	unset   string           // stands for unset variables without a default; empty makes them faults
 	faults  []error
+	opened  map[spot]bool // lines with a value that nobody has decided
 }
 
-// list names the YAML files of a folder, sorted.
+// list names the YAML files of a folder but for tests, sorted.
 func (l *loader) list(dir string) []string {
 	names, err := fs.Glob(l.fsys, path.Join(dir, "*.yaml"))
 	if err != nil {
 		l.fault(dir, 0, "%v", err)
 	}
 	sort.Strings(names)
-	return names
+	return slices.DeleteFunc(names, isTest)
 }
 
 var unknownKey = regexp.MustCompile(`^field (\S+) not found in type \S+\.(\S+)$`)
@@ -304,6 +305,7 @@ func (l *loader) file(name string, v any) {
 		return
 	}
 	l.index(name, "", &doc)
+	l.openQuestions(name, "the file", &doc, "")
 	l.expand(name, &doc)
 	// Node.Decode has no strict mode, so keys are checked by a strict decode of the text and values, with their
 	// variables expanded, are taken from the nodes.
