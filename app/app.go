@@ -26,6 +26,7 @@ import (
 	"github.com/binaryandbeyond/seam/consumers"
 	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/consumers/reconcile"
+	"github.com/binaryandbeyond/seam/contract"
 	"github.com/binaryandbeyond/seam/producers"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/schemas/sealing"
@@ -125,7 +126,12 @@ func Run(ctx context.Context, c Config) error {
 	}
 	defer remove()
 	reg := prometheus.NewRegistry()
-	edge, err := producers.New(producers.Config{Topology: c.Topology, Options: cluster, Publisher: producers.NewPublisher(client, serde, c.Topology), SpoolDir: dir, Registerer: reg, Logger: c.Logger})
+	instance, static := c.instance()
+	shapes, err := contract.Open(ctx, contract.Config{Topology: c.Topology, Options: cluster, Serde: serde, Instance: instance, Registerer: reg, Logger: c.Logger})
+	if err != nil {
+		return err
+	}
+	edge, err := producers.New(producers.Config{Contracts: shapes, Topology: c.Topology, Options: cluster, Publisher: producers.NewPublisher(client, serde, c.Topology), SpoolDir: dir, Registerer: reg, Logger: c.Logger})
 	if err != nil {
 		return err
 	}
@@ -157,6 +163,7 @@ func Run(ctx context.Context, c Config) error {
 		ready.Store(false)
 		return nil
 	})
+	g.Go(func() error { return shapes.Run(ctx) })
 	if c.runs("edge") {
 		g.Go(func() error { return edge.Run(ctx) })
 	}
@@ -177,7 +184,6 @@ func Run(ctx context.Context, c Config) error {
 		}()
 	}
 	metrics := consumers.NewMetrics(reg)
-	instance, static := c.instance()
 	for i := range c.Topology.Integrations {
 		in := &c.Topology.Integrations[i]
 		if !c.runs(in.Name) {
@@ -185,7 +191,7 @@ func Run(ctx context.Context, c Config) error {
 		}
 		g.Go(func() error {
 			return consumers.Run(ctx, consumers.Config{Topology: c.Topology, Integration: in, Options: cluster, Serde: serde, Instance: instance, Static: static,
-				Facts: facts, Ledger: disk, Metrics: metrics, Logger: c.Logger, Report: c.report(ctx, client, serde)})
+				Facts: facts, Ledger: disk, Metrics: metrics, Contracts: shapes, Logger: c.Logger, Report: c.report(ctx, client, serde)})
 		})
 	}
 	ready.Store(true)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
+	"github.com/binaryandbeyond/seam/contract"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -32,7 +33,9 @@ type Config struct {
 	Facts   Facts
 	Ledger  *ledger.Disk // local copy of the ledgers, shared by the workers of a process; nil keeps them in memory
 	Metrics *Metrics     // default: not registered anywhere
-	Logger  *slog.Logger
+	// Contracts watches what the downstream answers; nil for nobody.
+	Contracts *contract.Watch
+	Logger    *slog.Logger
 	// Report is told the worker's status when it changes and every few seconds; nil for nobody.
 	Report func(*schemas.WorkerStatus)
 	// Now is the clock. Default time.Now.

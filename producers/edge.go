@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/binaryandbeyond/seam/contract"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -30,6 +31,8 @@ type Config struct {
 	// SpoolDir is where sources with spool: true keep deliveries while Kafka is away, and where polls keep their cursors.
 	// Required when there is such a source; without it a poll begins anew at each start.
 	SpoolDir string
+	// Contracts watches the shape of what comes; nil for nobody.
+	Contracts *contract.Watch
 	// Registerer takes the metrics; nil keeps them unregistered.
 	Registerer prometheus.Registerer
 	// Logger defaults to none.
@@ -257,7 +260,7 @@ func (e *Edge) receive(w http.ResponseWriter, req *http.Request, in *inlet) (*de
 	if !isJSON(contentType) {
 		return nil, http.StatusUnsupportedMediaType, errContentType
 	}
-	return &delivery{source: in.source, header: req.Header, body: body, trace: traceParent(req.Header)}, 0, nil
+	return &delivery{source: in.source, header: req.Header, body: body, trace: traceParent(req.Header), shapes: e.cfg.Contracts}, 0, nil
 }
 
 // readBody reads to the end, into memory of the announced size as far as that costs little to believe.

@@ -77,6 +77,7 @@ func (b *batchFile) event(r row) (*schemas.Event, *fault) {
 		return nil, r.fault
 	}
 	f := b.format
+	b.w.e.look(b.w.source, string(f.Type), r.node)
 	t := &taker{zone: f.zone, time: f.Time}
 	typ, sets := f.Type, []map[string]string{f.Set}
 	for _, rule := range f.Rules {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/binaryandbeyond/seam/contract"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -21,8 +22,9 @@ type delivery struct {
 	source   *topology.Source
 	header   http.Header
 	body     []byte
-	received time.Time // our clock
-	trace    string    // W3C traceparent
+	received time.Time       // our clock
+	trace    string          // W3C traceparent
+	shapes   *contract.Watch // nil: its shape is not looked at
 }
 
 // rawRef names the raw body: "sha256:<hex>".

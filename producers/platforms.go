@@ -36,6 +36,7 @@ func (p *platform) read(d *delivery) *reading {
 			r.refuse("", &fault{"", "the body is not exact JSON: " + err.Error()})
 			return
 		}
+		d.observe(root)
 		p.normalize(d, root, r)
 	})
 	r.check(d.source)

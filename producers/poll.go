@@ -207,6 +207,7 @@ func (p *poll) take(ctx context.Context, content []byte) (full bool, last time.T
 			continue
 		}
 		published[r.id] = updated
+		p.e.look(p.source, polledTopic, n)
 		p.e.metrics.received.WithLabelValues(p.source.Name).Inc()
 		g.Go(func() error {
 			_, err := p.e.publish(ctx, d, r)

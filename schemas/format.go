@@ -35,6 +35,7 @@ var formats = map[string]*format{
 	"worker_status":   newFormat("worker_status", reflect.TypeFor[WorkerStatus](), binder{repair: true}),
 	"command":         newFormat("command", reflect.TypeFor[Command](), binder{}),
 	"disagreement":    newFormat("disagreement", reflect.TypeFor[Disagreement](), binder{repair: true}),
+	"contract":        newFormat("contract", reflect.TypeFor[Contract](), binder{repair: true}),
 	"sealing_key":     newFormat("sealing_key", reflect.TypeFor[SealingKey](), binder{}),
 }
 
@@ -60,7 +61,7 @@ func newFormat(name string, t reflect.Type, b binder) *format {
 
 // SchemaNames lists our schemas by the names Register takes.
 func SchemaNames() []string {
-	return []string{"order_event", "customer_event", "inventory_event", "outcome", "ledger_entry", "parked_record", "quarantined", "worker_status", "command", "disagreement", "sealing_key"}
+	return []string{"order_event", "customer_event", "inventory_event", "outcome", "ledger_entry", "parked_record", "quarantined", "worker_status", "command", "disagreement", "sealing_key", "contract"}
 }
 
 // SchemaText is the Avro schema of a name as registered; empty for an unknown name.
@@ -82,6 +83,6 @@ func SchemaFor(topic string) string {
 	}
 	return map[string]string{
 		TopicOrders: "order_event", TopicCustomers: "customer_event", TopicInventory: "inventory_event",
-		"reconciliation": "outcome", "quarantine": "quarantined", "status": "worker_status", "commands": "command", "disagreements": "disagreement", "keys": "sealing_key",
+		"reconciliation": "outcome", "quarantine": "quarantined", "status": "worker_status", "commands": "command", "disagreements": "disagreement", "keys": "sealing_key", "contracts": "contract",
 	}[topic]
 }

@@ -2,8 +2,8 @@ package schemas
 
 import "reflect"
 
-// Masked is a copy of the event in which every personal text, those of Extensions too, is its Mask, and personal times are left
-// out. It is for showing alone: what is not sealed in topics (ids, amounts, states) is the event's own.
+// Masked is a copy of the event in which every personal text, those of Extensions too, is its Mask, and personal times and
+// amounts are left out. It is for showing alone: what is not sealed in topics (ids, amounts, states) is the event's own.
 func Masked(ev *Event) *Event {
 	open, personal, some := splitters["order_event"].split(reflect.ValueOf(ev).Elem())
 	if !some {

@@ -53,6 +53,8 @@ func golden(s *Serde, t *testing.T) map[string]struct {
 			func(b []byte) (any, error) { return s.DecodeCommand(ctx, b) }},
 		"disagreement": {func() ([]byte, error) { return s.EncodeDisagreement(ctx, "s", filled[Disagreement]()) },
 			func(b []byte) (any, error) { return s.DecodeDisagreement(ctx, b) }},
+		"contract": {func() ([]byte, error) { return s.EncodeContract(ctx, "s", filled[Contract]()) },
+			func(b []byte) (any, error) { return s.DecodeContract(ctx, b) }},
 		"sealing_key": {func() ([]byte, error) { return s.EncodeSealingKey(ctx, "s", filled[SealingKey]()) },
 			func(b []byte) (any, error) { return s.DecodeSealingKey(ctx, b) }},
 	}

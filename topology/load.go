@@ -44,10 +44,11 @@ type clusterFile struct {
 	Retention         map[string]Duration `yaml:"retention"`
 	// Configs are topic configs by topic name without the prefix, in Kafka's names and units, beside those that Seam sets.
 	Configs map[string]map[string]string `yaml:"configs"`
+	Learn   int                          `yaml:"learn"`
 }
 
 // Load reads topics.yaml, teams.yaml, ownership.yaml, sources/*.yaml, integrations/*.yaml and, where they are, operations.yaml
-// and money.yaml. lookup gives environment
+// money.yaml and contracts/*.yaml. lookup gives environment
 // variables for ${NAME} and ${NAME:-default} in values. The error joins a *Fault for every fault of every file.
 func Load(fsys fs.FS, lookup func(string) (string, bool)) (*Topology, error) {
 	return only(load(&loader{fsys: fsys, lookup: lookup, written: map[string]place{}}))
@@ -61,7 +62,7 @@ func LoadForReading(fsys fs.FS, lookup func(string) (string, bool)) (*Topology, 
 
 func load(l *loader) (*Topology, []error) {
 	t := &Topology{TimeScale: 1, Teams: map[string]Team{}, written: l.written}
-	cluster := clusterFile{Partitions: 8, Replicas: -1, Environment: "development"}
+	cluster := clusterFile{Partitions: 8, Replicas: -1, Environment: "development", Learn: 200}
 	l.file("topics.yaml", &cluster)
 	l.file("teams.yaml", &t.Teams)
 	var owners ownershipFile
@@ -80,13 +81,14 @@ func load(l *loader) (*Topology, []error) {
 	l.operations(t)
 	l.access(t)
 	l.optional("waivers.yaml", &t.Waivers)
-	t.Environment, t.Prefix, t.Partitions = cluster.Environment, cluster.Prefix, cluster.Partitions
+	t.Environment, t.Prefix, t.Partitions, t.Learn = cluster.Environment, cluster.Prefix, cluster.Partitions, cluster.Learn
 	setDefaults(t)
 	l.validate(t, cluster, owners.Unowned)
 	l.validateOperations(t)
 	l.validateAccess(t)
 	l.environments(t)
 	l.secretFiles(t)
+	l.contracts(t)
 	t.Topics = topicsOf(t, cluster)
 	l.topicConfigFaults(t, cluster.Configs)
 	return t, l.faults
@@ -247,6 +249,10 @@ func topicsOf(t *Topology, c clusterFile) []Topic {
 	newest := days(TopicDisagreements)
 	newest["cleanup.policy"] = "compact,delete"
 	out = add(out, TopicDisagreements, t.Partitions, "disagreement", newest)
+	// What processes that are gone have seen stays for the readers; who starts takes it over and publishes it as its own.
+	shapes := days(TopicContracts)
+	shapes["cleanup.policy"], shapes["max.message.bytes"] = "compact,delete", "4194304"
+	out = add(out, TopicContracts, 1, "contract", shapes)
 	out = add(out, TopicStatus, 1, "worker_status", map[string]string{"cleanup.policy": "compact"})
 	for _, in := range t.Integrations {
 		window := strconv.FormatInt(in.DedupWindow.D().Milliseconds(), 10)

@@ -43,6 +43,8 @@ type Topology struct {
 	Environments map[string]Environment // what each may reach; empty: all everything
 	Access       *Access                // nil: access to Kafka is somebody else's to give
 	Subscribers  []Subscriber           // other teams, sorted by name
+	Contracts    []Contract             // sorted by name; there need be none
+	Learn        int                    // documents of a topic from which its shape is learned where no contract says. Default 200
 	TimeScale    float64                // every duration of the files was multiplied by this; 1 outside demos and drills
 
 	written map[string]place // see Written
@@ -350,6 +352,7 @@ const (
 	TopicStatus         = "status"
 	TopicCommands       = "commands"
 	TopicDisagreements  = "disagreements"
+	TopicContracts      = "contracts"
 	TopicKeys           = "keys"     // of personal data: its readers may read that
 	TopicTopology       = "topology" // whose the cluster is, and which plans were applied
 )

@@ -21,8 +21,11 @@ func (l *loader) validate(t *Topology, c clusterFile, unowned []schemas.Field) {
 	if t.Partitions < 1 {
 		l.at("topics.yaml", "partitions", "partitions must be at least 1")
 	}
+	if t.Learn < 1 {
+		l.at("topics.yaml", "learn", "learn is %d: of how many documents is a shape learned? 200 where nothing is said", t.Learn)
+	}
 	for name, d := range c.Retention {
-		if !slices.Contains([]string{schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory, TopicQuarantine, TopicReconciliation, TopicCommands, TopicDisagreements}, name) {
+		if !slices.Contains([]string{schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory, TopicQuarantine, TopicReconciliation, TopicCommands, TopicDisagreements, TopicContracts}, name) {
 			l.at("topics.yaml", "retention."+name, "retention of unknown topic %q", name)
 		}
 		if d.D() < time.Hour {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/binaryandbeyond/seam/contract"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -38,6 +39,8 @@ type Request struct {
 	Partition int32
 	// TraceParent is the W3C context to send on; empty for none.
 	TraceParent string
+	// Answers watches what the route is answered; nil for nobody.
+	Answers *contract.Subject
 	// SendBy is when the request must have left: later its partition may be another's. Zero: no bound.
 	SendBy time.Time
 }

@@ -80,6 +80,7 @@ func (k *httpKind) Probe(ctx context.Context, r Request) Result {
 	if err != nil {
 		return Result{Class: Unmappable, Detail: err.Error()}
 	}
+	r.Answers = nil // it is not the route that answers
 	res := k.do(ctx, r, call, message{method: k.method}, k.probe, topology.ScopeOf(r.Event, r.Key))
 	switch {
 	case res.Class == Unmappable:
@@ -179,6 +180,7 @@ func (k *httpKind) do(ctx context.Context, r Request, call *httpCall, m message,
 	if res.Class == Credentials {
 		call.auth.Stale()
 	}
+	observe(r.Answers, got, res.Class)
 	if !got.broken && (res.Class == Delivered || res.Class == AlreadyDone) {
 		res.Reference = reference(got.body, r.Route.Answers.Reference)
 		return res
