@@ -159,7 +159,7 @@ var splitters = map[string]*splitter{
 	"quarantined":     newSplitter(formats["quarantined"].root, reflect.TypeFor[Quarantined]()),
 }
 
-// splitter parts a record: a field that is marked moves whole, but for a record that has fields which are not marked.
+// splitter parts a record: a field that is marked moves whole, but for a record of which some fields are marked and some not.
 type splitter struct {
 	whole []int          // fields that move
 	parts []splitterPart // fields that are parted
@@ -179,9 +179,8 @@ func newSplitter(n *node, t reflect.Type) *splitter {
 			continue // no place in this schema
 		}
 		f, inner := n.fields[at], recordIn(n.fields[at].typ)
-		free := inner != nil && slices.ContainsFunc(inner.fields, func(f avroField) bool { return !f.pii })
 		switch target := t.Field(i).Type; {
-		case f.pii && !free:
+		case f.pii && !mixed(inner):
 			s.whole = append(s.whole, i)
 		case inner != nil && target.Kind() != reflect.Struct: // a pointer or a slice
 			if part := newSplitter(inner, target.Elem()); part != nil {
@@ -193,6 +192,20 @@ func newSplitter(n *node, t reflect.Type) *splitter {
 		return nil
 	}
 	return s
+}
+
+// mixed tells whether some fields of a record are marked and some are not; false for nil.
+func mixed(n *node) bool {
+	if n == nil {
+		return false
+	}
+	marks := 0
+	for _, f := range n.fields {
+		if f.pii {
+			marks++
+		}
+	}
+	return marks > 0 && marks < len(n.fields)
 }
 
 // recordIn is the record that a type is, may be, or lists; nil for none.

@@ -266,6 +266,7 @@ type loader struct {
 	origins map[*yaml.Node][]string
 	unset   string // stands for unset variables without a default; empty makes them faults
 	faults  []error
+	opened  map[spot]bool // lines with a value that nobody has decided
 }
 
 var unknownKey = regexp.MustCompile(`^field (\S+) not found in type \S+\.(\S+)$`)
@@ -287,6 +288,7 @@ func (l *loader) file(name string, v any) {
 		return
 	}
 	l.index(name, "", &doc)
+	l.openQuestions(name, "the file", &doc, "")
 	l.expand(name, &doc)
 	l.keep(name, "", &doc)
 	// Node.Decode has no strict mode, so keys are checked by a strict decode of the text and values, with their

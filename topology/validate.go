@@ -338,3 +338,6 @@ func (t *Topology) InputTopics(in *Integration) []string {
 
 // String is "sun 02:00-04:00 Europe/Vienna".
 func (w Window) String() string { return fmt.Sprintf("%s %s-%s %s", w.Every, w.From, w.To, w.Zone) }
+
+// ValidName tells whether an integration or source may be called so: lower case letters, digits and -, at most 40.
+func ValidName(name string) bool { return nameForm.MatchString(name) }

@@ -58,14 +58,14 @@ func Values(fsys fs.FS, lookup func(string) (string, bool)) (map[string]Value, e
 	return l.values, nil
 }
 
-// list names the YAML files of a folder, sorted.
+// list names the YAML files of a folder but for tests, sorted.
 func (l *loader) list(dir string) []string {
 	names, err := fs.Glob(l.fsys, path.Join(dir, "*.yaml"))
 	if err != nil {
 		l.fault(dir, 0, "%v", err)
 	}
 	sort.Strings(names)
-	return names
+	return slices.DeleteFunc(names, isTest)
 }
 
 // origin remembers which variables a scalar names, before they are filled in. A file that should hold one and cannot be read is a

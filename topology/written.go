@@ -87,11 +87,17 @@ func (l *loader) index(name, at string, n *yaml.Node) {
 
 // at records a fault at a key, or at the file's first line where the key is missing.
 func (l *loader) at(file, key, format string, args ...any) {
+	if l.openBelow(file + "#" + key) {
+		return // it may follow from that
+	}
 	l.fault(file, max(1, l.written[file+"#"+key].line), format, args...)
 }
 
-// fault records one.
+// fault records one, but for what follows from a value that nobody has decided.
 func (l *loader) fault(file string, line int, format string, args ...any) {
+	if l.opened[spot{file, line}] {
+		return
+	}
 	l.faults = append(l.faults, &Fault{File: file, Line: line, Text: fmt.Sprintf(format, args...), Check: format})
 }
 
@@ -117,7 +123,9 @@ func (l *loader) yamlFault(name, text, check string) {
 			check = start
 		}
 	}
-	l.faults = append(l.faults, &Fault{File: name, Line: line, Text: text, Check: check})
+	if !l.opened[spot{name, line}] {
+		l.faults = append(l.faults, &Fault{File: name, Line: line, Text: text, Check: check})
+	}
 }
 
 // TextsUnder lists the scalars below a dotted key of a file as they are written, sorted by their keys.

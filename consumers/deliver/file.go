@@ -10,10 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
-
-	"github.com/binaryandbeyond/seam/topology"
 )
 
 // fileKind appends one CSV row per event to <dir>/<day of the event, UTC>/<topic>-<partition>.csv. The first column is the
@@ -49,19 +46,11 @@ func (k *fileKind) Read(context.Context, Request, string) Result {
 
 // Deliver appends the row and syncs it to disk.
 func (k *fileKind) Deliver(_ context.Context, r Request) Result {
-	members, err := r.Route.Body.Eval(topology.ScopeOf(r.Event, r.Key).WithFacts(r.Facts), r.Route.Required)
+	header, row, err := rowOf(r)
 	if err != nil {
 		return Result{Class: Unmappable, Detail: err.Error()}
 	}
-	header, row := []string{"idempotency_key"}, []string{r.Key}
-	for _, name := range r.Route.Body.Names() {
-		cell := ""
-		if members[name] != nil {
-			cell = strings.Join(strings.Fields(fmt.Sprint(members[name])), " ") // one row is one line
-		}
-		header, row = append(header, name), append(row, cell)
-	}
-	path := filepath.Join(r.Route.File.Dir, r.Event.Time.UTC().Format("2006-01-02"), fmt.Sprintf("%s-%d.csv", r.Topic, r.Partition))
+	path := pathOf(r)
 	known, err := k.append(path, header, row)
 	switch {
 	case errors.Is(err, errNotOpen):

@@ -167,12 +167,9 @@ func (k *httpKind) call(route *topology.Route) (*httpCall, error) {
 
 // do addresses a message, makes the call and classes what came of it.
 func (k *httpKind) do(ctx context.Context, r Request, call *httpCall, m message, address *topology.Template, scope *topology.Scope) Result {
-	text, err := address.Eval(scope)
-	if err == nil {
-		m.url, err = url.Parse(text)
-	}
-	if err != nil {
-		return Result{Class: Unmappable, Detail: "url: " + err.Error()}
+	var err error
+	if m.url, err = addressed(address, scope); err != nil {
+		return Result{Class: Unmappable, Detail: err.Error()}
 	}
 	got, res, err := k.send(ctx, r, call, m)
 	if err != nil {
@@ -188,6 +185,19 @@ func (k *httpKind) do(ctx context.Context, r Request, call *httpCall, m message,
 	}
 	res.Detail, res.RetryAfter = excerpt(schemas.MaskFor(cmp.Or(r.Whole, r.Event), k.mask.Load().Replace(string(got.body)))), retryAfter(got.header, time.Now())
 	return res
+}
+
+// addressed is where a request goes.
+func addressed(address *topology.Template, scope *topology.Scope) (*url.URL, error) {
+	text, err := address.Eval(scope)
+	if err != nil {
+		return nil, fmt.Errorf("url: %w", err)
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("url: %w", err)
+	}
+	return u, nil
 }
 
 // fields are those of one request.

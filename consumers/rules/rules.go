@@ -62,33 +62,41 @@ type Decision struct {
 	Until    time.Time // with Hold: when a person is asked; zero: now
 }
 
-// Decide says what the integration does with the event.
-func Decide(in *topology.Integration, own *Owners, f Facts) Decision {
+// Decide says what the integration does with the event. Explain says why in full.
+func Decide(in *topology.Integration, own *Owners, f Facts) Decision { return decide(in, own, f, nil) }
+
+func decide(in *topology.Integration, own *Owners, f Facts, t *trace) Decision {
 	ev := f.Event
 	if d, done := dedup(in, f); done {
 		return d
 	}
+	t.passed(RuleDuplicate)
 	if !in.ActsOn(ev.Type) {
 		return finish(schemas.Withheld, schemas.ReasonNotSubscribed, "%s does not act on %s", in.Name, ev.Type)
 	}
+	t.passed(RuleSubscribed)
 	if !SpeaksFor(own, ev.Type, ev.System, ev.Time) {
 		return finish(schemas.Withheld, schemas.ReasonNotOwner, "%s is not %s's to say", ev.Type, ev.System)
 	}
+	t.passed(RuleSpeaker)
 	s := owned(in, own, f)
 	if d, done := misdirected(in, ev); done {
 		return d
 	}
+	t.passed(RuleCorrection)
 	if s.barren() {
 		d := finish(schemas.Withheld, schemas.ReasonNotOwner, "no field of it is %s's to write into %s", ev.System, in.System)
 		d.Withheld, d.Why = s.withheld(own)
 		return d
 	}
+	t.passed(RuleOwner)
 	route := RouteOf(in, f.Entry, ev)
 	if route == nil {
 		return finish(schemas.Withheld, schemas.ReasonPrerequisite, "noted: %s is waited for or supersedes, and makes no call itself", ev.Type)
 	}
+	t.passed(RuleRoute)
 	s.refuse(own, route, f)
-	d := decideRoute(in, own, route, f, &s)
+	d := decideRoute(in, own, route, f, &s, t)
 	d.Route = route
 	d.Withheld, d.Why = s.withheld(own)
 	if d.Action == Call {
@@ -99,18 +107,21 @@ func Decide(in *topology.Integration, own *Owners, f Facts) Decision {
 }
 
 // decideRoute holds the rules of the route that acts on the event.
-func decideRoute(in *topology.Integration, own *Owners, route *topology.Route, f Facts, s *sift) Decision {
+func decideRoute(in *topology.Integration, own *Owners, route *topology.Route, f Facts, s *sift, t *trace) Decision {
 	ev := f.Event
 	if max := in.ExpiresAfter.D(); max > 0 && f.Now.Sub(ev.Time) > max && !f.Attempted {
 		return finish(schemas.Expired, schemas.ReasonTooOld, "%s old, and of no use after %s", f.Now.Sub(ev.Time).Round(time.Second), max)
 	}
+	t.passed(RuleExpired)
 	if route.Undoes != "" && !mayHaveEffect(f.Entry, route.Undoes) {
 		return finish(schemas.Withheld, schemas.ReasonNothingToUndo, "%s was not made for this order", route.Undoes)
 	}
+	t.passed(RuleUndoes)
 	op := OperationOf(f.Entry, route.Operation)
 	if route.Once && op != nil {
 		return finish(schemas.Duplicate, schemas.ReasonOnce, "%s was made for this order by event %s", route.Operation, op.EventID)
 	}
+	t.passed(RuleOnce)
 	if !route.Each && op != nil && op.State == schemas.OpDone && stateful(ev.Type) && (op.System == "" || op.System == ev.System) {
 		if cmp, ok := schemas.CompareVersions(ev.SourceVersion, op.Version); ok && cmp < 0 {
 			return finish(schemas.Superseded, schemas.ReasonStale, "version %s is older than %s, which was applied", ev.SourceVersion, op.Version)
@@ -122,13 +133,16 @@ func decideRoute(in *topology.Integration, own *Owners, route *topology.Route, f
 	if s.barren() && s.conflict == 0 && onlyFields(ev.Type) {
 		return finish(schemas.Superseded, schemas.ReasonStale, "of all that version %s says, newer was applied", ev.SourceVersion)
 	}
+	t.passed(RuleStale)
 	if by, ok := superseding(route, f); ok && !f.Attempted {
 		return finish(schemas.Superseded, schemas.ReasonCancelled, "%s came before %s was made", by, route.Operation)
 	}
+	t.passed(RuleSuperseded)
 	if missing := Missing(route, f.Entry); len(missing) > 0 && !f.Released {
 		return Decision{Action: Hold, Reason: schemas.ReasonNeeds, Needs: missing, Until: f.Now.Add(route.NeedsWithin.D()),
 			Detail: fmt.Sprintf("waits for %v", missing)}
 	}
+	t.passed(RuleNeeds)
 	if in.Order == "hold" {
 		for _, w := range f.Parked {
 			if w.Reason != schemas.ReasonNeeds {
@@ -136,6 +150,7 @@ func decideRoute(in *topology.Integration, own *Owners, route *topology.Route, f
 			}
 		}
 	}
+	t.passed(RuleBehind)
 	return differing(own, route, f, s)
 }
 

@@ -16,6 +16,8 @@ var fileRules = []Rule{
 		Why: "Two owners of one field, two answers to one question: which of them counts is an accident.", Mend: "leave one"},
 	{ID: "value-malformed", Question: Files, Severity: Error, Title: "A value without its unit, or of another kind",
 		Why: "30 is half a minute to one and half an hour to another.", Mend: "write 30s, 15m, 2h or 35d; 50/s or 600/m; 50%; 512KiB"},
+	{ID: "open-question", Question: Files, Severity: Error, Title: "A value that nobody has decided yet",
+		Why: "seam new leaves it open, and no default is an answer.", Mend: "answer the question of the line, and write the answer in place of TODO"},
 	{ID: "name-wrong", Question: Files, Severity: Error, Title: "A name that is not its file's",
 		Why: "Group, topics, ledger and metrics follow from the name. A copied file with the old name shares another's ledger.", Mend: "write the file's name; lower case letters, digits and -"},
 	{ID: "expression-wrong", Question: Files, Severity: Error, Title: "An expression that names what no event has",
@@ -91,7 +93,8 @@ var fileRules = []Rule{
 // checks gives checks of package topology the ids of rules. One without an id has that of its file.
 var checks = map[string]string{
 	"cannot be read: %v": "file-unreadable", "is empty": "file-unreadable", "is no YAML": "file-unreadable",
-	"unknown key": "key-unknown", "mapping key": "key-twice",
+	"%s is open: %s": "open-question",
+	"unknown key":    "key-unknown", "mapping key": "key-twice",
 	"bad duration": "value-malformed", "bad size": "value-malformed", "bad share": "value-malformed", "bad rate": "value-malformed", "cannot unmarshal": "value-malformed",
 	"name one system, or several as [shop, admin]": "value-malformed", "body must map members to expressions": "value-malformed",
 	"name is %q: write %q, as the file is called": "name-wrong", "name %q: use lower case letters, digits and -, at most 40": "name-wrong",

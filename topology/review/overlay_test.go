@@ -39,12 +39,12 @@ func overlay(t *testing.T, changes string) fs.FS {
 	return files
 }
 
-// shipped is a copy of the shipped files.
+// shipped is a copy of the shipped files, but for tests.
 func shipped(t *testing.T) fstest.MapFS {
 	t.Helper()
 	files := fstest.MapFS{}
 	err := fs.WalkDir(topology.Default(), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || path.Ext(name) != ".yaml" {
+		if err != nil || d.IsDir() || path.Ext(name) != ".yaml" || strings.HasSuffix(name, topology.TestSuffix) {
 			return err
 		}
 		b, err := fs.ReadFile(topology.Default(), name)

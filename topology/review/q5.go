@@ -14,7 +14,7 @@ const operationsFile = "operations.yaml"
 var successRules = []Rule{
 	{ID: "transport-success-only", Question: Success, Severity: Error, Title: "A 200 is all that is known",
 		Why:  "The downstream said 200. Whether the order is in it, and is right, nobody can see: no event comes back and no field is compared.",
-		Mend: "add a source that tells what the downstream did and name it under seen in operations.yaml, or list its system among the copies in ownership.yaml",
+		Mend: "read back what it made (read_back), add a source that tells what it did and name that under seen in operations.yaml, or list its system among the copies in ownership.yaml",
 		in: func(s *scope, in *topology.Integration) {
 			if !s.observed(in) && !recorder(in) {
 				s.found("deliver", "nothing comes back from %s", in.Name)
@@ -146,7 +146,7 @@ func recorder(in *topology.Integration) bool {
 // observed tells whether anything beside its answers says what a downstream did: a source of its own whose fields are compared,
 // or whose events an operation waits for.
 func (s *scope) observed(in *topology.Integration) bool {
-	if len(s.seenOf(in)) > 0 {
+	if len(s.seenOf(in)) > 0 || slices.ContainsFunc(in.Deliver, func(r topology.Route) bool { return r.ReadBack != nil }) {
 		return true
 	}
 	if len(s.speakers(in.System)) == 0 {
