@@ -128,7 +128,7 @@ func (c *cli) fromTopics(cmd *cobra.Command, topo *topology.Topology, f *tryFlag
 		_, err := trial.New(*cfg) // which names those there are
 		return nil, err
 	}
-	h, err := c.history(cmd.Context(), cmd.ErrOrStderr(), topo, cfg.Integration, f.order)
+	h, err := c.past(cmd.Context(), cmd.ErrOrStderr(), topo, cfg.Integration, f.order)
 	if err != nil {
 		return nil, err
 	}
@@ -162,8 +162,8 @@ func (c *cli) fromTopics(cmd *cobra.Command, topo *topology.Topology, f *tryFlag
 	return inputs, nil
 }
 
-// history reads the topics, with the keys of personal data where this user may read those.
-func (c *cli) history(ctx context.Context, stderr io.Writer, topo *topology.Topology, integration, key string) (*reconcile.History, error) {
+// past reads the topics, with the keys of personal data where this user may read those.
+func (c *cli) past(ctx context.Context, stderr io.Writer, topo *topology.Topology, integration, key string) (*reconcile.History, error) {
 	options, registry, err := c.connect()
 	if err != nil {
 		return nil, err

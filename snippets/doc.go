@@ -1,0 +1,33 @@
+// Package snippets holds the programs that seam subscribe prints: the least that reads Seam's topics as another team, with the
+// stock clients of a language. Tests run each of them against a real broker and registry.
+package snippets
+
+import (
+	"embed"
+	"fmt"
+	"io"
+	"text/template"
+)
+
+//go:embed *.tmpl
+var files embed.FS
+
+// Languages are those there is a program for.
+var Languages = []string{"go", "java", "python"}
+
+// Subscription is what a program reads.
+type Subscription struct {
+	Brokers  []string // host:port
+	Registry string   // URL with the Confluent API
+	Topics   []string // prefix included
+	Group    string
+}
+
+// Write writes the program of a language.
+func Write(w io.Writer, language string, s Subscription) error {
+	t, err := template.New(language+".tmpl").ParseFS(files, language+".tmpl")
+	if err != nil {
+		return fmt.Errorf("there is no program in %s: %v", language, Languages)
+	}
+	return t.Execute(w, s)
+}

@@ -1,0 +1,97 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/snippets"
+	"github.com/binaryandbeyond/seam/topology/topologytest"
+)
+
+// TestPrintedProgramsRead runs the programs that seam subscribe prints, as a team would: each reads every order with the stock
+// clients of its language.
+func TestPrintedProgramsRead(t *testing.T) {
+	t.Parallel()
+	k := topologytest.Cluster(t)
+	topic := k.Topic(t, schemas.TopicOrders, 3, nil)
+	want := produceOrders(t, k, topic)
+	dir := t.TempDir()
+	for language, run := range map[string]func(t *testing.T, file string) *exec.Cmd{
+		"go": func(t *testing.T, file string) *exec.Cmd {
+			out, err := exec.CommandContext(t.Context(), "go", "build", "-o", file+".run", file).CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			return exec.CommandContext(t.Context(), file+".run")
+		},
+		"java": func(t *testing.T, file string) *exec.Cmd {
+			return exec.CommandContext(t.Context(), "java", "-cp", filepath.Join(env(t, "SEAM_KAFKA_LIBS"), "*"), file)
+		},
+		"python": func(t *testing.T, file string) *exec.Cmd {
+			return exec.CommandContext(t.Context(), env(t, "SEAM_PYTHON"), file)
+		},
+	} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			var program bytes.Buffer
+			if err := snippets.Write(&program, language, snippets.Subscription{Brokers: k.Brokers, Registry: k.Registry, Topics: []string{topic}, Group: k.Prefix + language}); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(dir, map[string]string{"go": "reader.go", "java": "Reader.java", "python": "reader.py"}[language])
+			if err := os.WriteFile(file, program.Bytes(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			left := map[string]bool{}
+			for key := range want {
+				left[key] = true
+			}
+			for _, line := range reads(t, run(t, file), len(want)) {
+				topicRead, rest, _ := strings.Cut(line, " ")
+				key, value, _ := strings.Cut(rest, " ")
+				if topicRead != topic || !left[key] || !strings.Contains(value, want[key].Headers["ce_id"]) || !strings.Contains(value, "order.created") {
+					t.Errorf("unexpected: %q", line)
+				}
+				delete(left, key)
+			}
+			if len(left) > 0 {
+				t.Errorf("never read: %v", left)
+			}
+		})
+	}
+}
+
+// reads runs a program until it has printed so many lines, and gives them.
+func reads(t *testing.T, cmd *exec.Cmd, lines int) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), toolTimeout)
+	defer cancel()
+	var says bytes.Buffer
+	cmd.Stderr, cmd.WaitDelay = &says, 5*time.Second
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = cmd.Cancel() })
+	defer stop()
+	var got []string
+	for in := bufio.NewScanner(out); len(got) < lines && in.Scan(); {
+		got = append(got, in.Text())
+	}
+	_ = cmd.Cancel()
+	_ = cmd.Wait() // it was ended
+	if len(got) < lines {
+		t.Fatalf("%d lines of %d; it says:\n%s", len(got), lines, says.String())
+	}
+	return got
+}
