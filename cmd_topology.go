@@ -57,7 +57,7 @@ func (c *cli) plan() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
 	cmd.Flags().StringVar(&out, "out", "", "write the plan to a file that seam apply takes, and that it applies only as long as files and cluster are the same")
-	cmd.AddCommand(c.history())
+	cmd.AddCommand(c.planHistory())
 	return cmd
 }
 
@@ -101,8 +101,8 @@ func (c *cli) apply() *cobra.Command {
 	return cmd
 }
 
-// history is seam plan history: who applied what.
-func (c *cli) history() *cobra.Command {
+// planHistory is seam plan history: who applied what.
+func (c *cli) planHistory() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "history", Args: cobra.NoArgs,

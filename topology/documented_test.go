@@ -32,7 +32,7 @@ func TestKeysDocumented(t *testing.T) {
 		documented[m[1]] = m[2]
 		keys = append(keys, m[1])
 	}
-	in := Integration{Facts: &Facts{}, Deliver: []Route{{HTTP: &HTTPCall{}, File: &FileSink{}, ReadBack: &ReadBack{}}}, Rate: Rate{Slow: []Slow{{}}}, Windows: []Window{{}}}
+	in := Integration{Facts: &Facts{}, Environment: &Handshake{}, Deliver: []Route{{HTTP: &HTTPCall{}, File: &FileSink{}, ReadBack: &ReadBack{}}}, Rate: Rate{Slow: []Slow{{}}}, Windows: []Window{{}}}
 	integrationDefaults(&in)
 	read := map[string]reflect.Value{}
 	walkKeys("", reflect.ValueOf(in), read)
