@@ -193,6 +193,7 @@ func (e *engine) loop(ctx context.Context) error {
 			e.commit()
 		case <-slow.C:
 			e.expireParked()
+			e.mark()
 			e.report(e.Now(), false)
 		}
 		e.pump()
@@ -238,6 +239,8 @@ func (e *engine) on(ev any) error {
 		return e.recreated(ev)
 	case evCommand:
 		e.command(ev)
+	case evReadAgain:
+		e.readAgain(ev)
 	case evTimer:
 		if e.holds(ev.ln, ev.it) {
 			ev.ln.waiting = false

@@ -30,7 +30,7 @@ type downstream struct {
 	calls   []string       // "METHOD path key" of every request, in order
 	keys    map[string]bool
 	order   []string // references in the order of their effects
-	says    string // the body of every answer; a reference when empty
+	says    string   // the body of every answer; a reference when empty
 	answer  func(n int, r *http.Request) (status int, header http.Header, effect bool)
 	changed chan struct{}
 }

@@ -99,6 +99,7 @@ func (e *engine) assign(tp topicPartition) error {
 	}
 	p := &partition{tp: tp, name: strings.TrimPrefix(tp.topic, e.Topology.Prefix), lanes: map[string]*lane{}, offsets: newOffsets()}
 	p.ctx, p.cancel = context.WithCancel(e.ctx)
+	p.life, p.die = context.WithCancel(e.ctx)
 	e.parts[tp] = p
 	e.share()
 	e.Metrics.restoring.WithLabelValues(e.in.Name).Inc()
@@ -172,6 +173,7 @@ func (e *engine) restored(ev evRestored) error {
 	p.store = ev.store
 	p.store.OnFault(e.fail) // at once: what it cannot tell must be neither called nor committed
 	p.offsets.start(p.committed)
+	p.marked = p.store.Entry(ledger.PartitionKey).UpdatedAt
 	e.resume(p)
 	for _, key := range p.store.ParkedKeys() {
 		e.recheck(p.lane(key))
@@ -238,6 +240,7 @@ func (e *engine) share() {
 // remove forgets a partition and what its lanes hold.
 func (e *engine) remove(p *partition) {
 	delete(e.parts, p.tp)
+	p.die()
 	e.Metrics.lost.DeleteLabelValues(e.in.Name, p.tp.topic, strconv.Itoa(int(p.tp.partition)))
 	e.share()
 	for _, ln := range p.lanes {

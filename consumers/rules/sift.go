@@ -69,14 +69,15 @@ func owned(in *topology.Integration, own *Owners, f Facts) sift {
 // what its own event says: a newer state is another event's to tell. A person may force a shared value, and what was
 // perhaps sent before is sent again as it was.
 func (s *sift) refuse(own *Owners, route *topology.Route, f Facts) {
-	if !route.Once && !route.Each {
+	newest := !route.Once && !route.Each && !f.evenStale()
+	if newest {
 		s.stale = own.stale(f.Entry, f.Event, s.left().States())
 	}
 	if own.shared == 0 {
 		return
 	}
 	stale, conflict := own.differ(f.Entry, f.Event, s.left()&own.shared)
-	if !route.Once && !route.Each {
+	if newest {
 		s.stale |= stale
 	}
 	if conflict &^= s.stale; f.Released || f.Attempted {
