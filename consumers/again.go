@@ -85,6 +85,9 @@ func (e *engine) askAgain(p *partition, ev evCommand) {
 func (e *engine) startReading(p *partition) {
 	asked := slices.Clone(p.asked)
 	all := len(asked)
+	if p.life == nil {
+		p.life, p.die = context.WithCancel(e.ctx)
+	}
 	e.work.Go(func() {
 		for len(asked) > 0 {
 			n := 1

@@ -99,7 +99,6 @@ func (e *engine) assign(tp topicPartition) error {
 	}
 	p := &partition{tp: tp, name: strings.TrimPrefix(tp.topic, e.Topology.Prefix), lanes: map[string]*lane{}, offsets: newOffsets()}
 	p.ctx, p.cancel = context.WithCancel(e.ctx)
-	p.life, p.die = context.WithCancel(e.ctx)
 	e.parts[tp] = p
 	e.share()
 	e.Metrics.restoring.WithLabelValues(e.in.Name).Inc()
@@ -240,7 +239,9 @@ func (e *engine) share() {
 // remove forgets a partition and what its lanes hold.
 func (e *engine) remove(p *partition) {
 	delete(e.parts, p.tp)
-	p.die()
+	if p.die != nil {
+		p.die()
+	}
 	e.Metrics.lost.DeleteLabelValues(e.in.Name, p.tp.topic, strconv.Itoa(int(p.tp.partition)))
 	e.share()
 	for _, ln := range p.lanes {

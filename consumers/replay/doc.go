@@ -3,7 +3,7 @@
 // In come an integration, where to go back to, and the topics as they are; out comes a Plan: offsets, orders, events, how many
 // are finished and how, which calls would be made, in the words of the business. It asks the same pure rules of the same
 // ledger as the worker does, and changes nothing: it fences nobody, joins no group, commits no offset. What a person decides
-// by it goes to the workers through the topic of commands (Plan.Commands).
+// by it goes to the workers through the topic of commands (Execute).
 //
 // Why the workers' offsets are not simply reset: Kafka refuses that while the group has members, and a partition that went
 // back would keep what comes now waiting behind what was. The worker reads the past by a client of its own and hands it to

@@ -16,6 +16,8 @@ type Span struct {
 	Topic     string // prefix included
 	Partition int32
 	From, To  int64
+
+	start int64 // of the log; with New
 }
 
 // Read gives the committed records of a span in order, in the pieces they come in. What retention took is left out, and so is
