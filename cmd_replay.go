@@ -30,8 +30,10 @@ type replayFlags struct {
 }
 
 // replay is seam replay: the past of an integration again, in the words of Kafka's own tool.
-func (c *cli) replay() *cobra.Command {
-	var f replayFlags
+func (c *cli) replay() *cobra.Command { return c.replayOf(&replayFlags{}) }
+
+// replayOf is the verb with a place for what is said.
+func (c *cli) replayOf(f *replayFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "replay INTEGRATION", Args: cobra.ExactArgs(1),
 		Short: "Read an integration's past again, or deliver chosen events again",
@@ -43,7 +45,7 @@ func (c *cli) replay() *cobra.Command {
 			"  seam replay warehouse --to-datetime 2026-11-24T00:00:00Z --topic orders --execute --why \"offsets were reset past Monday\" --wait\n" +
 			"  seam replay warehouse --by-duration PT24H --redeliver --order 820982911946154508 --why \"the parcel was lost\" --execute --wait\n" +
 			"  seam replay erp --to-datetime 2026-11-23T02:00 --until 2026-11-23T04:00 --redeliver --type order.created --why \"restored from a backup\"",
-		RunE: func(cmd *cobra.Command, args []string) error { return c.runReplay(cmd, args[0], f) },
+		RunE: func(cmd *cobra.Command, args []string) error { return c.runReplay(cmd, args[0], *f) },
 	}
 	v := cmd.Flags()
 	v.StringVar(&f.datetime, "to-datetime", "", "go back to the first record of a time: 2026-11-24T00:00:00Z, UTC without a zone")

@@ -66,8 +66,9 @@ type Plan struct {
 	Finished    map[string]int `json:"finished"` // how they ended: kind of outcome, or PassedBy
 	Parked      int            `json:"parked"`   // wait, and go on waiting
 	Unread      int            `json:"unread"`   // nobody has handled them: they are handled now, as any event
-	Chosen      int            `json:"chosen"`   // to be delivered again
-	ChosenOf    int            `json:"chosen_of_orders"`
+	Chosen      int            `json:"chosen"`   // fit what is to be delivered again
+	Again       int            `json:"again"`    // of Chosen: come to a call, or to a wait for what they need
+	AgainOf     int            `json:"again_of_orders"`
 	Calls       []Step         `json:"calls"`  // that will be made
 	Others      []Step         `json:"others"` // of what is handled or delivered again: what ends or waits without a call
 	Beyond      int            `json:"beyond"` // older than the ledger remembers, and read before: left alone
@@ -87,7 +88,7 @@ type Partition struct {
 // Step is what becomes of some events.
 type Step struct {
 	Operation string         `json:"operation,omitempty"`
-	Request   string         `json:"request,omitempty"` // method and URL, with its expressions as they stand in the file
+	Request   string         `json:"request,omitempty"` // method, host and path, with its expressions as they stand in the file
 	Kind      schemas.Kind   `json:"kind,omitempty"`    // without a call
 	Reason    schemas.Reason `json:"reason,omitempty"`
 	Count     int            `json:"count"`
@@ -157,7 +158,7 @@ func New(ctx context.Context, r Request) (*Plan, error) {
 			return nil, err
 		}
 		w.decideAll()
-		p.Orders, p.ChosenOf = p.Orders+len(w.keys), p.ChosenOf+len(w.again)
+		p.Orders, p.AgainOf = p.Orders+len(w.keys), p.AgainOf+len(w.again)
 		p.Partitions = append(p.Partitions, Partition{Topic: name, Partition: s.Partition, From: s.From, To: s.To, Events: w.events})
 		if err := store.Err(); err != nil {
 			return nil, err
@@ -168,8 +169,8 @@ func New(ctx context.Context, r Request) (*Plan, error) {
 			return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Request, b.Request), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Reason, b.Reason))
 		})
 	}
-	if c := r.Choice; c != nil && c.AtMost > 0 && p.Chosen > c.AtMost {
-		return p, &Refusal{What: fmt.Sprintf("%d events would be delivered again, more than %d", p.Chosen, c.AtMost), Mend: "choose fewer (--order, --type, --kind, --until), or allow as many (--at-most)"}
+	if c := r.Choice; c != nil && c.AtMost > 0 && p.Again > c.AtMost {
+		return p, &Refusal{What: fmt.Sprintf("%d events would be delivered again, more than %d", p.Again, c.AtMost), Mend: "choose fewer (--order, --type, --kind, --until), or allow as many (--at-most)"}
 	}
 	return p, nil
 }

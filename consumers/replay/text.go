@@ -34,7 +34,7 @@ func (p *Plan) WriteText(w io.Writer) error {
 	p.line(w, "beyond", p.Beyond, "older than the ledger remembers: taken as finished")
 	if p.Redeliver {
 		p.line(w, "unread", p.Unread, "nobody has handled them: a replay without --redeliver does")
-		fmt.Fprintf(w, "  again     %s of %s\n", many(p.Chosen, "event"), many(p.ChosenOf, "order"))
+		fmt.Fprintf(w, "  chosen    %d, of which %s of %s are delivered again\n", p.Chosen, many(p.Again, "event"), many(p.AgainOf, "order"))
 	} else {
 		p.line(w, "unread", p.Unread, "nobody has handled them: they are handled as any event")
 	}

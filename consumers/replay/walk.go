@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -132,10 +133,9 @@ func (w *walk) keep(rec *kgo.Record, n pending) {
 		if n.why != "" || len(rec.Key) == 0 || w.seen[n.env.ID] {
 			return
 		}
-		w.seen[n.env.ID], w.again[n.key] = true, true
+		w.seen[n.env.ID] = true
 		n.again = &schemas.Replay{Even: w.Choice.Even}
 		w.plan.Chosen++
-		w.plan.chosen = append(w.plan.chosen, chosen{w.name, w.span.Partition, n.offset, n.key, n.env.ID})
 	}
 	w.open = append(w.open, n)
 }
@@ -190,6 +190,7 @@ func (w *walk) settle(n pending, entry *schemas.LedgerEntry, d rules.Decision) {
 	done := schemas.FinishedEvent{ID: n.ev.ID, Kind: d.Kind, At: w.now}
 	switch {
 	case d.Action == rules.Hold:
+		w.ask(n)
 		w.other(n, schemas.Parked, d.Reason, d.Detail)
 		w.entries[n.key] = entry
 		return
@@ -198,6 +199,7 @@ func (w *walk) settle(n pending, entry *schemas.LedgerEntry, d rules.Decision) {
 		done.Kind = schemas.Withheld
 	case d.Action == rules.Call:
 		done.Kind, done.BusinessID = schemas.Delivered, n.ev.BusinessID
+		w.ask(n)
 		w.called(n, d.Route)
 		made := schemas.Operation{Name: d.Route.Operation, State: schemas.OpDone, EventID: n.ev.ID, Key: d.Key, Version: n.ev.SourceVersion, System: n.ev.System, At: w.now}
 		ops := slices.DeleteFunc(slices.Clone(entry.Operations), func(o schemas.Operation) bool {
@@ -215,12 +217,37 @@ func (w *walk) settle(n pending, entry *schemas.LedgerEntry, d rules.Decision) {
 	w.entries[n.key] = entry
 }
 
+// ask has an event delivered again that comes to a call, or would once what it waits for has come. All others are left alone.
+func (w *walk) ask(n pending) {
+	if n.again != nil {
+		w.again[n.key] = true
+		w.plan.Again++
+		w.plan.chosen = append(w.plan.chosen, chosen{w.name, w.span.Partition, n.offset, n.key, n.env.ID})
+	}
+}
+
 func (w *walk) called(n pending, route *topology.Route) {
 	s := Step{Operation: route.Operation, Request: "a row of a file"}
 	if route.HTTP != nil {
-		s.Request = route.HTTP.Method + " " + route.HTTP.URL
+		s.Request = route.HTTP.Method + " " + address(route.HTTP.URL)
 	}
 	w.plan.Calls = add(w.plan.Calls, s, n, "")
+}
+
+// address is a URL as people may see it: without credentials and query, and without a host where that is not set for readers.
+func address(url string) string {
+	if _, rest, ok := strings.Cut(url, "://"); ok {
+		url = rest
+	}
+	url, _, _ = strings.Cut(url, "?")
+	host, path, _ := strings.Cut(url, "/")
+	if i := strings.LastIndex(host, "@"); i >= 0 {
+		host = host[i+1:]
+	}
+	if strings.HasSuffix(host, ".invalid") {
+		host = ""
+	}
+	return host + "/" + path
 }
 
 func (w *walk) other(n pending, kind schemas.Kind, reason schemas.Reason, detail string) {
