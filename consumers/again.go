@@ -278,7 +278,7 @@ func (e *engine) reread(p *partition, recs []*kgo.Record) {
 			p.again.Handled++
 			e.receive(rec)
 			ln := p.lane(keyOf(rec))
-			ln.sort()
+			ln.sort(rec)
 			e.step(ln)
 		}
 	}
@@ -297,8 +297,11 @@ func (e *engine) rangeRead(p *partition, ev evCommand) {
 		"read", did.Read, "finished", did.Finished, "beyond", did.Beyond, "handled", did.Handled)
 }
 
-// sort brings events that were read late to where they belong. The head stays while it is under way.
-func (ln *lane) sort() {
+// sort brings a record that was read late, and came in last, to where it belongs. The head stays while it is under way.
+func (ln *lane) sort(rec *kgo.Record) {
+	if n := len(ln.queue); n > 0 && ln.queue[n-1].rec == rec {
+		ln.queue[n-1].late = true
+	}
 	from := 0
 	if ln.busy || ln.waiting {
 		from = 1

@@ -22,7 +22,7 @@ func (e *engine) step(ln *lane) {
 			}
 			return
 		}
-		if it.parked == nil && (p.store.Settled(ln.key, it.rec.Offset) || e.beyond(p, it.rec)) {
+		if it.parked == nil && !it.late && (p.store.Settled(ln.key, it.rec.Offset) || e.beyond(p, it.rec)) {
 			e.counts.replayed.Inc()
 			e.pop(ln)
 			e.batch.offsets = true
@@ -131,7 +131,7 @@ func (e *engine) facts(ln *lane, it *item) rules.Facts {
 // known answers duplicates from the envelope alone.
 func (e *engine) known(ln *lane, it *item) (rules.Decision, bool) {
 	for _, done := range ln.part.store.Entry(ln.key).Events {
-		if done.ID == it.env.ID && it.again == nil {
+		if done.ID == it.env.ID {
 			return rules.Decision{Kind: schemas.Duplicate, Reason: schemas.ReasonSameEvent, Detail: fmt.Sprintf("%s at %s", done.Kind, done.At.UTC().Format(time.RFC3339))}, true
 		}
 	}

@@ -86,6 +86,7 @@ type item struct {
 	released  string          // who released it and why, until a call of unknown effect uses that up
 	discarded string          // who discarded it and why
 	again     *schemas.Replay // a person wants it delivered again; nil else
+	late      bool            // nobody had handled it when later ones of its order were read: they do not settle it
 }
 
 // head is the event the lane stands at; nil when the lane is empty.
