@@ -70,7 +70,7 @@ func next(p *schemas.ParkedRecord) string {
 		return fmt.Sprintf("%v until %s", p.Needs, p.Until.UTC().Format(time.RFC3339))
 	case p.Reason == schemas.ReasonBehind:
 		return "the one before"
-	case p.Reason == schemas.ReasonReleased:
+	case p.Reason == schemas.ReasonReleased, p.Reason == schemas.ReasonReplay:
 		return "nothing: under way"
 	}
 	return "a person"

@@ -17,6 +17,7 @@ type evCommand struct {
 	cmd       *schemas.Command
 	partition int32
 	offset    int64
+	at        time.Time // when it was written
 }
 
 // hear follows the commands of a partition from their start: each parked record knows the newest decision that was taken in
@@ -54,7 +55,7 @@ func (e *engine) follow(cl *kgo.Client) {
 				return
 			}
 			if cmd.Integration == e.in.Name {
-				e.send(evCommand{cmd, rec.Partition, rec.Offset})
+				e.send(evCommand{cmd, rec.Partition, rec.Offset, rec.Timestamp})
 			}
 		})
 	}
@@ -70,6 +71,10 @@ func (e *engine) command(ev evCommand) {
 	}
 	if p.store == nil {
 		p.commands = append(p.commands, ev)
+		return
+	}
+	if c.Kind == schemas.Redeliver || c.Kind == schemas.Reread {
+		e.askAgain(p, ev)
 		return
 	}
 	list := p.store.Parked(c.Key)
@@ -99,7 +104,7 @@ func (e *engine) command(ev evCommand) {
 
 // unparked is a parked event as the head of its lane sees it.
 func (e *engine) unparked(ln *lane, w *schemas.ParkedRecord) *item {
-	it := &item{parked: w, rec: parkedRecord(w, e.Topology.Prefix), attempts: w.Attempts}
+	it := &item{parked: w, rec: parkedRecord(w, e.Topology.Prefix), attempts: w.Attempts, again: w.Replay}
 	it.env, _ = schemas.EnvelopeOf(it.rec.Headers)
 	if ev, err := e.event(e.ctx, w.Value); err == nil { // its schema is at hand since it was parked, or restored
 		e.decodedItem(ln, it, ev, nil)
@@ -112,10 +117,11 @@ func (e *engine) unparked(ln *lane, w *schemas.ParkedRecord) *item {
 func (e *engine) resume(p *partition) {
 	for _, key := range p.store.ParkedKeys() {
 		for _, w := range p.store.Parked(key) {
-			if w.Reason != schemas.ReasonReleased {
+			if w.Reason != schemas.ReasonReleased && w.Reason != schemas.ReasonReplay {
 				continue
 			}
-			if e.in.Idempotency.None {
+			// Of one that is delivered again the intent tells whether the call was made: its key is the replay's own.
+			if e.in.Idempotency.None && w.Reason == schemas.ReasonReleased {
 				c := *w
 				c.Reason, c.Detail, c.Released = schemas.ReasonUnknown, "it was released "+w.Released+", and whether the call was made is not known", ""
 				e.parkRecord(p, &c, nil)

@@ -20,6 +20,7 @@
 //	         ─▶ superseded                                 (a cancelling event came first)
 //	         ─▶ released ─▶ intent ...                     (a person said: again)
 //	         ─▶ discarded                                  (final, a person said: never, with a reason)
+//	final    ─▶ parked ─▶ intent ...                       (a person said: deliver it again; a second final outcome, that names the replay)
 //
 // An intent is in the ledger before the call wherever a repetition would do harm, now (none, probe), once the key is forgotten
 // (key) or because a later event may make the call pointless (superseded_by): see durable. A worker that dies leaves it, and its

@@ -3,6 +3,7 @@ package consumers
 import (
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -45,12 +46,15 @@ func (e *engine) finish(ln *lane, it *item, d rules.Decision) { e.finishWith(ln,
 func (e *engine) finishWith(ln *lane, it *item, d rules.Decision, reference string) {
 	p, now := ln.part, e.Now()
 	entry := e.entry(ln, it)
-	if d.Kind != schemas.Duplicate && d.Reason != schemas.ReasonNotSubscribed {
-		done := schemas.FinishedEvent{ID: it.env.ID, Kind: d.Kind, At: now}
+	if again := it.again != nil; again || d.Kind != schemas.Duplicate && d.Reason != schemas.ReasonNotSubscribed {
+		done := schemas.FinishedEvent{ID: it.env.ID, Kind: d.Kind, At: now, Heard: it.heard()}
 		if d.Kind == schemas.Delivered || d.Kind == schemas.AlreadyDone || d.Kind == schemas.Rejected {
 			done.BusinessID = it.env.BusinessID
 		}
 		entry.Events = append(slices.Clip(entry.Events), done) // a copy: others may read the old one
+		if again {
+			entry.Events = finishedAgain(entry.Events)
+		}
 	}
 	// The intent that a repetition finds is that of the parked event it repeats, and the effect of a call that a person gave
 	// up may be there all the same.
@@ -60,6 +64,9 @@ func (e *engine) finishWith(ln *lane, it *item, d rules.Decision, reference stri
 	e.put(ln, ledger.Prune(entry, now.Add(-e.in.DedupWindow.D())))
 	if it.released != "" && d.Detail == "" {
 		d.Detail = "released " + it.released
+	}
+	if it.again != nil {
+		d.Detail = strings.TrimPrefix(d.Detail+"; "+it.again.String(), "; ")
 	}
 	o := e.outcome(ln, it, d.Kind, d.Reason, d.Detail)
 	o.Reference = reference
@@ -119,13 +126,10 @@ func (e *engine) park(ln *lane, it *item, h hold) {
 		dropIntent(entry, it)
 	}
 	e.put(ln, entry)
-	w := &schemas.ParkedRecord{Integration: e.in.Name, EventID: poisonID(it), EventType: it.env.Type, Key: ln.key, Topic: ln.part.name, Partition: ln.part.tp.partition,
-		Offset: it.rec.Offset, Headers: map[string]string{}, Value: it.rec.Value, Reason: h.reason, Detail: h.detail, Needs: h.needs, Operation: h.op, Attempts: it.attempts, Since: e.Now(), Command: -1}
-	for _, hd := range it.rec.Headers {
-		w.Headers[hd.Key] = string(hd.Value)
-	}
+	w := e.parkedOf(ln.part, ln.key, it.rec)
+	w.EventID, w.EventType, w.Reason, w.Detail, w.Needs, w.Operation, w.Attempts = poisonID(it), it.env.Type, h.reason, h.detail, h.needs, h.op, it.attempts
 	if it.parked != nil {
-		w.Since, w.Command = it.parked.Since, it.parked.Command
+		w.Since, w.Command, w.Replay = it.parked.Since, it.parked.Command, it.parked.Replay
 	}
 	if !h.until.IsZero() {
 		w.Until = &h.until
@@ -133,6 +137,15 @@ func (e *engine) park(ln *lane, it *item, h hold) {
 	e.parkRecord(ln.part, w, it)
 	e.pop(ln)
 	e.recheck(ln)
+}
+
+// parkedOf is a parked record of what was read, without what it is and why it waits.
+func (e *engine) parkedOf(p *partition, key string, rec *kgo.Record) *schemas.ParkedRecord {
+	w := &schemas.ParkedRecord{Integration: e.in.Name, Key: key, Topic: p.name, Partition: p.tp.partition, Offset: rec.Offset, Headers: map[string]string{}, Value: rec.Value, Since: e.Now(), Command: -1}
+	for _, hd := range rec.Headers {
+		w.Headers[hd.Key] = string(hd.Value)
+	}
+	return w
 }
 
 // parkRecord writes a parked record and the outcome that tells of it. it is nil for a record parked before.
@@ -149,7 +162,7 @@ func (e *engine) parkRecord(p *partition, w *schemas.ParkedRecord, it *item) {
 	}
 	e.batch.add(p, &kgo.Record{Topic: e.Topology.Parked(e.in.Name), Partition: p.tp.partition, Key: []byte(ledger.ParkedKey(p.name, w.Key, w.EventID)), Value: value, Headers: headers})
 	if it == nil {
-		it = &item{parked: w, rec: parkedRecord(w, e.Topology.Prefix), attempts: w.Attempts, op: w.Operation}
+		it = &item{parked: w, rec: parkedRecord(w, e.Topology.Prefix), attempts: w.Attempts, op: w.Operation, again: w.Replay}
 		it.env, _ = schemas.EnvelopeOf(it.rec.Headers)
 	}
 	o := e.outcome(&lane{part: p, key: w.Key}, it, schemas.Parked, w.Reason, w.Detail)
@@ -170,7 +183,7 @@ func parkedRecord(w *schemas.ParkedRecord, prefix string) *kgo.Record {
 func (e *engine) outcome(ln *lane, it *item, kind schemas.Kind, reason schemas.Reason, detail string) *schemas.Outcome {
 	o := &schemas.Outcome{Integration: e.in.Name, EventID: poisonID(it), EventType: it.env.Type, OrderID: ln.key, Kind: kind, Reason: reason, Detail: detail,
 		Operation: it.op, WithheldFields: it.withheld, WithheldReasons: it.why, IdempotencyKey: it.key, Attempts: slices.Clone(it.attempts), Facts: it.saw, EventTime: it.env.Time, At: e.Now(), Topic: ln.part.name,
-		Partition: ln.part.tp.partition, Offset: it.rec.Offset, Instance: e.Instance, TraceParent: it.env.TraceParent}
+		Partition: ln.part.tp.partition, Offset: it.rec.Offset, Instance: e.Instance, TraceParent: it.env.TraceParent, Replay: it.again}
 	if it.ev != nil {
 		o.IngestedAt = it.ev.IngestedAt
 	}

@@ -198,6 +198,7 @@ func (e *engine) loop(ctx context.Context) error {
 		case <-slow.C:
 			e.expireParked()
 			e.askParked()
+			e.mark()
 			e.report(e.Now(), false)
 		}
 		e.pump()
@@ -243,6 +244,8 @@ func (e *engine) on(ev any) error {
 		return e.recreated(ev)
 	case evCommand:
 		e.command(ev)
+	case evReadAgain:
+		e.readAgain(ev)
 	case evTimer:
 		if e.holds(ev.ln, ev.it) {
 			ev.ln.waiting = false

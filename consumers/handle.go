@@ -22,7 +22,7 @@ func (e *engine) step(ln *lane) {
 			}
 			return
 		}
-		if it.parked == nil && p.store.Settled(ln.key, it.rec.Offset) {
+		if it.parked == nil && !it.late && (p.store.Settled(ln.key, it.rec.Offset) || e.beyond(p, it.rec)) {
 			e.counts.replayed.Inc()
 			e.pop(ln)
 			e.batch.offsets = true
@@ -86,7 +86,7 @@ func (e *engine) recall(ln *lane, it *item) {
 		return
 	}
 	c := *ln.part.store.Entry(ln.key)
-	if it.noted = &c; it.parked == nil { // a parked one was noted when it was parked, and others have spoken since
+	if it.noted = &c; it.parked == nil || e.unheard(ln, it) { // a parked one was noted when it was parked, and others have spoken since
 		it.noted = rules.Note(e.owners, &c, it.ev)
 	}
 	route := rules.RouteOf(e.in, it.noted, it.ev)
@@ -95,7 +95,7 @@ func (e *engine) recall(ln *lane, it *item) {
 	}
 	it.recalled = true
 	for _, op := range it.noted.Operations {
-		if own := op.EventID == it.env.ID; op.State == schemas.OpIntent && op.Name == route.Operation && (own || route.Once) {
+		if own := op.EventID == it.env.ID && it.ownKey(e.in, route, op.Key); op.State == schemas.OpIntent && op.Name == route.Operation && (own || route.Once && it.again == nil) {
 			it.intent = it.intent || own
 			it.op, it.key = op.Name, op.Key
 			it.called, it.unknown, it.calledAt, it.saw = true, true, op.At, op.Facts
@@ -119,7 +119,7 @@ func (e *engine) decide(ln *lane, it *item) rules.Decision {
 
 // ruleFacts is what rules.Decide needs to know of the head.
 func (e *engine) ruleFacts(ln *lane, it *item) rules.Facts {
-	f := rules.Facts{Event: it.ev, Entry: it.noted, Behind: ln.behind(), Attempted: it.called, Released: it.released != "", Now: e.Now()}
+	f := rules.Facts{Event: it.ev, Entry: it.noted, Behind: ln.behind(), Attempted: it.called, Released: it.released != "", Again: it.again, Now: e.Now()}
 	for _, w := range ln.part.store.Parked(ln.key) {
 		if it.parked == nil || w.EventID != it.parked.EventID && w.Offset < it.parked.Offset {
 			f.Parked = append(f.Parked, rules.Waiting{ID: w.EventID, BusinessID: w.Headers["ce_businessid"], Reason: w.Reason})
@@ -244,7 +244,7 @@ func (e *engine) recheck(ln *lane) {
 			e.log.Warn("a parked event does not decode", "event_id", w.EventID)
 			continue
 		}
-		d := rules.Decide(e.in, e.owners, rules.Facts{Event: it.ev, Entry: store.Entry(ln.key), Behind: ln.behind(), Now: e.Now()})
+		d := rules.Decide(e.in, e.owners, rules.Facts{Event: it.ev, Entry: store.Entry(ln.key), Behind: ln.behind(), Again: it.again, Now: e.Now()})
 		if d.Action != rules.Hold {
 			ready = append(ready, it)
 		} else if differ {

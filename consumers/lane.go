@@ -29,6 +29,12 @@ type partition struct {
 	lost      string      // why nothing more can be read; empty while it can
 	commands  []evCommand // that came before the store was restored
 	committed int64       // of the group when the partition came, or where its log starts
+
+	life   context.Context // ends with the partition
+	die    context.CancelFunc
+	marked time.Time         // when its own entry was written
+	asked  []evCommand       // of people who want records read again; the first is being read
+	again  schemas.ReadAgain // what the reading under way has come to
 }
 
 // lane is the events of one order, in order; only its head is handled.
@@ -82,8 +88,10 @@ type item struct {
 	sent     schemas.FieldSet // fields of its calls
 	forced   schemas.FieldSet // those of sent that a person wanted there
 
-	released  string // who released it and why, until a call of unknown effect uses that up
-	discarded string // who discarded it and why
+	released  string          // who released it and why, until a call of unknown effect uses that up
+	discarded string          // who discarded it and why
+	again     *schemas.Replay // a person wants it delivered again; nil else
+	late      bool            // nobody had handled it when later ones of its order were read: they do not settle it
 }
 
 // head is the event the lane stands at; nil when the lane is empty.

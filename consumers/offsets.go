@@ -35,6 +35,12 @@ func (o *offsets) find(offset int64) (i int, there bool) {
 	return i, i < len(o.open) && offsetOf(o.open[i]) == offset
 }
 
+// has tells whether a record was received and is not settled.
+func (o *offsets) has(offset int64) bool {
+	i, there := o.find(offset)
+	return there && !settled(o.open[i])
+}
+
 // receive adds a record that is not settled yet.
 func (o *offsets) receive(offset int64) {
 	if n := len(o.open); n == 0 || offset > offsetOf(o.open[n-1]) {

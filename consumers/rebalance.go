@@ -172,6 +172,7 @@ func (e *engine) restored(ev evRestored) error {
 	p.store = ev.store
 	p.store.OnFault(e.fail) // at once: what it cannot tell must be neither called nor committed
 	p.offsets.start(p.committed)
+	p.marked = p.store.Entry(ledger.PartitionKey).UpdatedAt
 	e.resume(p)
 	for _, key := range p.store.ParkedKeys() {
 		e.recheck(p.lane(key))
@@ -238,6 +239,9 @@ func (e *engine) share() {
 // remove forgets a partition and what its lanes hold.
 func (e *engine) remove(p *partition) {
 	delete(e.parts, p.tp)
+	if p.die != nil {
+		p.die()
+	}
 	e.Metrics.lost.DeleteLabelValues(e.in.Name, p.tp.topic, strconv.Itoa(int(p.tp.partition)))
 	e.share()
 	for _, ln := range p.lanes {

@@ -27,7 +27,7 @@ func (b *bench) leftParked(ev *schemas.Event, why schemas.ParkedRecord) {
 	b.Helper()
 	read := b.record(ev)
 	w := &schemas.ParkedRecord{Integration: "down", EventID: ev.ID, EventType: ev.Type, Key: ev.Subject, Topic: schemas.TopicOrders, Partition: b.partition(ev.Subject), Headers: map[string]string{},
-		Value: read.Value, Reason: why.Reason, Released: why.Released, Needs: why.Needs, Since: time.Now()}
+		Value: read.Value, Reason: why.Reason, Released: why.Released, Needs: why.Needs, Replay: why.Replay, Since: time.Now()}
 	for _, h := range read.Headers {
 		w.Headers[h.Key] = string(h.Value)
 	}

@@ -158,6 +158,9 @@ func simulate(t *testing.T, seed uint64) {
 	if !s.Failed() {
 		s.replay(ctx)
 	}
+	if !s.Failed() {
+		s.again(ctx)
+	}
 	if s.Failed() {
 		s.Log("schedule:\n" + strings.Join(s.log, "\n"))
 	}

@@ -62,6 +62,7 @@ const (
 	ReasonMissingKey     Reason = "missing_key"       // parked: a record without key
 	ReasonOperator       Reason = "operator"          // discarded
 	ReasonReleased       Reason = "released"          // parked: a person released it, and its handling is under way
+	ReasonReplay         Reason = "replay"            // parked: a person wants it delivered again, and its handling is under way
 )
 
 // Attempt is one delivery: one call and what came back.
@@ -121,6 +122,8 @@ type Outcome struct {
 	Offset          int64
 	Instance        string // the process that says so
 	TraceParent     string // W3C context of the event; empty when none
+	// Replay is set where a person asked for the event to be delivered again: it had a final outcome before.
+	Replay *Replay
 }
 
 // OperationState is how far an operation of an order has come in one integration.
@@ -168,6 +171,7 @@ type FinishedEvent struct {
 	BusinessID string
 	Kind       Kind
 	At         time.Time
+	Heard      int64 // the offset in topic commands after the newest decision taken in for it; 0 for none
 }
 
 // LedgerEntry is what one integration has done for one order: the value of ledger.<integration>, keyed by order.
@@ -189,6 +193,7 @@ type LedgerEntry struct {
 	Shared       []SharedWord      // of fields that several systems share, by field and system
 	Corrections  []Corrected       // what persons decided of fields, the newest of each
 	UpdatedAt    time.Time
+	ReadAgain    *ReadAgain // of a partition's own entry (ledger.PartitionKey): the newest replay it took in
 }
 
 // ParkedRecord is an event that waits: the value of parked.<integration>.
@@ -212,6 +217,8 @@ type ParkedRecord struct {
 	// Command is the offset in the commands topic of the newest decision that was taken in for this event; -1 for none.
 	Command  int64
 	Released string // who released it and why, while that is under way; empty otherwise
+	// Replay is set where a person asked for the event to be delivered again: the ledger has an earlier final outcome of it.
+	Replay *Replay
 }
 
 // CommandKind is what a person decided, about a parked event or about a disagreement.
@@ -242,6 +249,9 @@ type Command struct {
 	Object      string     // payment, refund, ... that the field is of
 	System      System     // who differs from the owner
 	Until       *time.Time // of a waiver
+	Replay      string     // of redeliver and reread, as are the next three: the id of the replay
+	From, To    int64      // offsets of the event's partition, from From up to but not To; a redelivered event is one
+	Even        Reason     // see Replay
 }
 
 // Disagreement is how it stands with what two systems differ about: the value of the disagreements topic.

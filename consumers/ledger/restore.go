@@ -31,6 +31,8 @@ type Source struct {
 	Disk      *Disk         // local copy; nil keeps everything in memory
 	Window    time.Duration // how long the ledger topic keeps an entry
 	Logger    *slog.Logger  // told of what holds a restore up; nil for nobody
+
+	reader bool // ends nobody's transaction
 }
 
 // tombstones is for how long a deletion can be read in the ledger topic: Kafka's default of delete.retention.ms is a day. A
@@ -51,6 +53,17 @@ func Restore(ctx context.Context, src Source) (*Store, error) {
 	return s, nil
 }
 
+// Read is Restore for those who do not own the partition: it ends nobody's transaction, and has no Disk. What a dead owner
+// left open it waits for, as long as Kafka does.
+func Read(ctx context.Context, src Source) (*Store, error) {
+	src.reader, src.Disk = true, nil
+	s, err := restore(ctx, src)
+	if err != nil {
+		return nil, fmt.Errorf("read %s/%d: %w", src.Ledger, src.Partition, err)
+	}
+	return s, nil
+}
+
 func restore(ctx context.Context, src Source) (*Store, error) {
 	cl, err := kgo.NewClient(append(append([]kgo.Opt{}, src.Options...),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
@@ -61,7 +74,7 @@ func restore(ctx context.Context, src Source) (*Store, error) {
 		return nil, err
 	}
 	defer cl.Close()
-	if err := Fence(ctx, cl, src.Group, src.Partition, src.Ledger, src.Parked); err != nil {
+	if err := src.fence(ctx, cl); err != nil {
 		return nil, err
 	}
 	store := NewStore(src.Topic, src.TopicID)
@@ -274,6 +287,14 @@ func Fence(ctx context.Context, cl *kgo.Client, group string, partition int32, t
 	return nil
 }
 
+// fence is Fence for an owner, and nothing for a reader.
+func (src Source) fence(ctx context.Context, cl *kgo.Client) error {
+	if src.reader {
+		return nil
+	}
+	return Fence(ctx, cl, src.Group, src.Partition, src.Ledger, src.Parked)
+}
+
 // heldUp tells which transactions are open where a restore waits, and ends those whose owner died since it began. One that its
 // coordinator no longer knows as open will not end by itself: brokers were seen to lose the end of a transaction.
 func (src Source) heldUp(ctx context.Context, cl *kgo.Client, left map[string]int64) {
@@ -289,7 +310,7 @@ func (src Source) heldUp(ctx context.Context, cl *kgo.Client, left map[string]in
 	adm := kadm.NewClient(cl)
 	producers, err := adm.DescribeProducers(ctx, where)
 	known, listErr := adm.ListTransactions(ctx, nil, nil) // after the partitions: what began since is not among theirs
-	if err = errors.Join(err, listErr, Fence(ctx, cl, src.Group, src.Partition, src.Ledger, src.Parked)); err != nil {
+	if err = errors.Join(err, listErr, src.fence(ctx, cl)); err != nil {
 		log.Warn("a restore is held up, and by whom cannot be told", "err", err)
 		return
 	}

@@ -336,6 +336,31 @@ func TestRestoreReadsToTheHighWatermark(t *testing.T) {
 	}
 }
 
+// TestReadEndsNobodysTransaction: who only looks waits for what looks dead, and fences nobody.
+func TestReadEndsNobodysTransaction(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, topologytest.Embedded())
+	open := b.begin(b.src.Group+"/looks-dead", b.entry("orders", "this", "A", 1))
+	asked := make(chan struct{}, 100)
+	b.kafka.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Observe: true, Count: -1, When: func(kmsg.Request) bool {
+		asked <- struct{}{}
+		return true
+	}})
+	go func() {
+		<-asked // a restore would have fenced by now
+		if err := open.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+			t.Error(err)
+		}
+	}()
+	s, err := ledger.Read(t.Context(), b.src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int64{"A": 1}, settled(s, "A")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestWhatHoldsARestoreUp is told, and ended where its owner dies meanwhile.
 func TestWhatHoldsARestoreUp(t *testing.T) {
 	t.Parallel()

@@ -206,6 +206,10 @@ func Prune(e *schemas.LedgerEntry, before time.Time) *schemas.LedgerEntry {
 	return &c
 }
 
+// PartitionKey stands for an order in the entry that is the partition's own: up to where everything was settled at some
+// time (Settled), and the newest replay that it took in.
+const PartitionKey = "\x00partition"
+
 // EntryKey is the record key of an entry. Orders stand under their ID, as design and tools expect; the keys of other event
 // topics, which share the ledger, are told apart by their topic.
 func EntryKey(topic, key string) string {

@@ -88,6 +88,7 @@ var planted = []fault{
 	{"schema drift", func(s *tale) { s.outcome("tax", "created", schemas.Parked, schemas.ReasonContract) }, &found{at: 60, pages: "commerce,finance", verdict: "parked in tax"}},
 	{"bytes that are none", func(s *tale) { s.poison() }, &found{at: 90, pages: "finance", verdict: "parked in erp"}},
 	{"replay", func(s *tale) { s.replayed() }, nil},
+	{"delivered again in vain", func(s *tale) { s.wanted("warehouse", "created", hour) }, nil},
 	{"clock skew", func(s *tale) { s.skewed("psp", 10*minute) }, nil}, // seen in the sources, and disturbs no order
 	{"an AI that writes what is not its own", func(s *tale) { s.foreign(20 * minute) },
 		&found{at: 20*minute + 15*minute, pages: "finance", verdict: "in disagreement on order.payment_status (enrichment)"}},

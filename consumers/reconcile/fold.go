@@ -95,6 +95,7 @@ type outcome struct {
 	instance string
 	time     time.Time
 	until    *time.Time
+	again    bool  // a person asked for the event to be delivered again
 	made     *made // nil when it tells none of it
 }
 
@@ -110,6 +111,17 @@ type made struct {
 // copied tells whether it is about a copy of an event that was handled, or waits, under the same id.
 func (o *outcome) copied() bool {
 	return o.kind == schemas.Duplicate && o.reason == schemas.ReasonSameEvent
+}
+
+// idle tells whether it is the end of a delivery that a person asked for again and that came to nothing: what was before still
+// stands.
+func (o *outcome) idle() bool {
+	switch o.kind {
+	case schemas.Duplicate, schemas.Withheld, schemas.Superseded, schemas.Expired, schemas.Discarded:
+		return o.again
+	case schemas.Delivered, schemas.AlreadyDone, schemas.Rejected, schemas.Parked, schemas.Unrecognized:
+	}
+	return false
 }
 
 // NewFold starts the answer for a key of an event topic (without prefix).
@@ -159,7 +171,7 @@ func (f *Fold) Outcome(o *schemas.Outcome, at Position) {
 	if o.Reason == schemas.ReasonNotSubscribed && f.acts[o.Integration] != nil && !f.acts.on(o.Integration, o.EventType, o.IngestedAt) {
 		return
 	}
-	n := &outcome{at: at, kind: intern(o.Kind), reason: intern(o.Reason), detail: intern(schemas.MaskText(o.Detail)), instance: intern(o.Instance), time: o.At, until: o.Until}
+	n := &outcome{at: at, kind: intern(o.Kind), reason: intern(o.Reason), detail: intern(schemas.MaskText(o.Detail)), instance: intern(o.Instance), time: o.At, until: o.Until, again: o.Replay != nil}
 	if o.Operation+o.Reference+o.IdempotencyKey != "" || len(o.WithheldFields)+len(o.Attempts) > 0 || o.Facts != nil {
 		n.made = &made{intern(o.Operation), o.Reference, o.IdempotencyKey, o.WithheldFields, internAll(o.WithheldReasons), maskAttempts(o.Attempts), usedOf(o.Facts)}
 	}
@@ -220,16 +232,24 @@ func (f *Fold) answer(integration string, id schemas.EventID) *answer {
 	return a
 }
 
-// latest is the outcome that counts: the newest, but for those of copies of an event, which say nothing new.
+// latest is the outcome that counts: the newest, but for those of copies of an event, and of deliveries again that came to
+// nothing, which say nothing new.
 func (a *answer) latest() *outcome {
 	if a == nil {
 		return nil
 	}
-	var last *outcome
+	var last, final *outcome
 	for _, o := range a.outcomes {
-		if !o.copied() || last == nil {
-			last = o
+		switch {
+		case o.copied() && last != nil:
+			continue
+		case o.idle() && final != nil:
+			last = final
+			continue
+		case o.kind.Final():
+			final = o
 		}
+		last = o
 	}
 	if last != nil && last.copied() && a.parked != nil {
 		return nil // the outcome that parked it is gone; the parked record speaks

@@ -96,6 +96,7 @@ type (
 		Offset                         int64
 		Kind, Reason, Detail, Instance string
 		Time, Until                    int64
+		Again                          bool
 		Made                           *storedMade
 	}
 	storedMade struct {
@@ -247,7 +248,7 @@ func (s *storedFact) fact() (*fact, error) {
 }
 
 func storeOutcome(o *outcome) storedOutcome {
-	s := storedOutcome{Partition: o.at.Partition, Offset: o.at.Offset, Kind: string(o.kind), Reason: string(o.reason), Detail: o.detail, Instance: o.instance, Time: micros(o.time)}
+	s := storedOutcome{Partition: o.at.Partition, Offset: o.at.Offset, Kind: string(o.kind), Reason: string(o.reason), Detail: o.detail, Instance: o.instance, Time: micros(o.time), Again: o.again}
 	if o.until != nil {
 		s.Until = micros(*o.until)
 	}
@@ -261,7 +262,7 @@ func storeOutcome(o *outcome) storedOutcome {
 }
 
 func (s *storedOutcome) outcome() *outcome {
-	o := &outcome{at: Position{s.Partition, s.Offset}, kind: schemas.Kind(s.Kind), reason: schemas.Reason(s.Reason), detail: s.Detail, instance: s.Instance, time: fromMicros(s.Time)}
+	o := &outcome{at: Position{s.Partition, s.Offset}, kind: schemas.Kind(s.Kind), reason: schemas.Reason(s.Reason), detail: s.Detail, instance: s.Instance, time: fromMicros(s.Time), again: s.Again}
 	if s.Until != 0 {
 		until := fromMicros(s.Until)
 		o.until = &until

@@ -68,6 +68,21 @@ func (s *tale) about(t told, name string) bool {
 	return t.ev != nil && t.ev.ID == id || t.o != nil && t.o.EventID == id
 }
 
+// wanted tells that a person had an event delivered again in an integration, where newer stood.
+func (s *tale) wanted(integration, name string, seconds int) {
+	for _, t := range slices.Clone(s.all) {
+		if t.o == nil || !s.about(t, name) || t.o.Integration != integration {
+			continue
+		}
+		parked := *t.o
+		parked.At, parked.Replay = at(seconds), &schemas.Replay{ID: "r1", Who: "ann", Why: "lost"}
+		parked.Kind, parked.Reason = schemas.Parked, schemas.ReasonReplay
+		stale := parked
+		stale.Kind, stale.Reason = schemas.Superseded, schemas.ReasonStale
+		s.all = append(s.all, told{at: seconds, o: &parked}, told{at: seconds, o: &stale})
+	}
+}
+
 func (s *tale) drop(which func(told) bool) { s.all = slices.DeleteFunc(s.all, which) }
 
 // again tells an event a second time, which all integrations know.

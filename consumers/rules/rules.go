@@ -42,7 +42,9 @@ type Facts struct {
 	Attempted bool
 	// Released true: a person asked for it now, whatever it waited for.
 	Released bool
-	Now      time.Time
+	// Again is set where a person asked for an event that is finished to be delivered again: see again.go.
+	Again *schemas.Replay
+	Now   time.Time
 }
 
 // Decision is what becomes of the event, and why.
@@ -101,7 +103,7 @@ func decide(in *topology.Integration, own *Owners, f Facts, t *trace) Decision {
 	d.Withheld, d.Why = s.withheld(own)
 	if d.Action == Call {
 		d.Fields, d.Forced = s.left(), s.forced
-		d.Event, d.Key = schemas.Without(ev, s.said&^s.left()), Key(in, route, ev)
+		d.Event, d.Key = schemas.Without(ev, s.said&^s.left()), KeyAgain(Key(in, route, ev), f.Again)
 	}
 	return d
 }
@@ -109,20 +111,20 @@ func decide(in *topology.Integration, own *Owners, f Facts, t *trace) Decision {
 // decideRoute holds the rules of the route that acts on the event.
 func decideRoute(in *topology.Integration, own *Owners, route *topology.Route, f Facts, s *sift, t *trace) Decision {
 	ev := f.Event
-	if max := in.ExpiresAfter.D(); max > 0 && f.Now.Sub(ev.Time) > max && !f.Attempted {
+	if max := in.ExpiresAfter.D(); max > 0 && f.Now.Sub(ev.Time) > max && !f.Attempted && !f.evenStale() {
 		return finish(schemas.Expired, schemas.ReasonTooOld, "%s old, and of no use after %s", f.Now.Sub(ev.Time).Round(time.Second), max)
 	}
 	t.passed(RuleExpired)
-	if route.Undoes != "" && !mayHaveEffect(f.Entry, route.Undoes) {
+	if route.Undoes != "" && !mayHaveEffect(f.Entry, route.Undoes) && !f.undid(route) {
 		return finish(schemas.Withheld, schemas.ReasonNothingToUndo, "%s was not made for this order", route.Undoes)
 	}
 	t.passed(RuleUndoes)
 	op := OperationOf(f.Entry, route.Operation)
-	if route.Once && op != nil {
+	if route.Once && op != nil && !f.made(op) {
 		return finish(schemas.Duplicate, schemas.ReasonOnce, "%s was made for this order by event %s", route.Operation, op.EventID)
 	}
 	t.passed(RuleOnce)
-	if !route.Each && op != nil && op.State == schemas.OpDone && stateful(ev.Type) && (op.System == "" || op.System == ev.System) {
+	if !route.Each && op != nil && op.State == schemas.OpDone && stateful(ev.Type) && !f.evenStale() && (op.System == "" || op.System == ev.System) {
 		if cmp, ok := schemas.CompareVersions(ev.SourceVersion, op.Version); ok && cmp < 0 {
 			return finish(schemas.Superseded, schemas.ReasonStale, "version %s is older than %s, which was applied", ev.SourceVersion, op.Version)
 		}
@@ -175,6 +177,9 @@ func differing(own *Owners, route *topology.Route, f Facts, s *sift) Decision {
 func dedup(in *topology.Integration, f Facts) (Decision, bool) {
 	ev := f.Event
 	for _, done := range f.Entry.Events {
+		if f.Again != nil && done.ID == ev.ID {
+			continue
+		}
 		if done.ID == ev.ID {
 			return finish(schemas.Duplicate, schemas.ReasonSameEvent, "%s at %s", done.Kind, done.At.UTC().Format(time.RFC3339)), true
 		}

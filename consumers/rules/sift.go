@@ -79,15 +79,19 @@ func owned(in *topology.Integration, own *Owners, f Facts) sift {
 // what its own event says: a newer state is another event's to tell. A person may force a shared value, and what was
 // perhaps sent before is sent again as it was.
 func (s *sift) refuse(own *Owners, route *topology.Route, f Facts) {
+	newest := !route.Once && !route.Each && !f.evenStale()
 	if !route.Once && !route.Each {
 		s.ruled = overruled(f.Entry, f.Event, s.left())
-		s.stale = s.ruled | own.stale(f.Entry, f.Event, s.left().States())
+		s.stale = s.ruled
+	}
+	if newest {
+		s.stale |= own.stale(f.Entry, f.Event, s.left().States())
 	}
 	if own.shared == 0 || f.Event.Type.Corrects() {
 		return
 	}
 	stale, conflict := own.differ(f.Entry, f.Event, s.left()&own.shared)
-	if !route.Once && !route.Each {
+	if newest {
 		s.stale |= stale
 	}
 	if conflict &^= s.stale; f.Released || f.Attempted {
