@@ -319,7 +319,11 @@ func serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handle
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 		defer cancel()
-		return server.Shutdown(grace)
+		err := server.Shutdown(grace)
+		if errors.Is(err, context.DeadlineExceeded) { // its source sends again what was under way
+			err = server.Close()
+		}
+		return err
 	})
 }
 

@@ -30,8 +30,8 @@ func TestShippedTopologyLoads(t *testing.T) {
 	if strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Errorf("integrations = %v, want %v", got, want)
 	}
-	if n := len(topo.Topics); n != 10+2*9 {
-		t.Errorf("%d topics, want 28", n)
+	if n := len(topo.Topics); n != 11+2*9 {
+		t.Errorf("%d topics, want 29", n)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/binaryandbeyond/seam/schemas"
@@ -161,13 +162,13 @@ func keyOf(root uuid.UUID, part int) string {
 
 // Learn waits until everything that is in the topic now is at hand, or ctx ends.
 func (r *Ring) Learn(ctx context.Context) error {
-	ends, err := kadm.NewClient(r.client).ListEndOffsets(ctx, r.c.Topic)
-	if err == nil {
-		err = ends.Error()
-	}
-	end, ok := ends.Lookup(r.c.Topic, 0)
-	if err == nil && !ok {
-		err = errors.New("the topic has no partition 0")
+	end, err := r.end(ctx)
+	for err != nil && kerr.IsRetriable(err) && !errors.Is(err, kerr.UnknownTopicOrPartition) && ctx.Err() == nil { // a leader is being elected
+		select {
+		case <-ctx.Done():
+		case <-time.After(250 * time.Millisecond):
+			end, err = r.end(ctx)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("keys of personal data, topic %s: %w (seam plan shows what the cluster lacks)", r.c.Topic, err)
@@ -176,15 +177,28 @@ func (r *Ring) Learn(ctx context.Context) error {
 		r.mu.Lock()
 		next, moved := r.next, r.moved
 		r.mu.Unlock()
-		if next >= end.Offset {
+		if next >= end {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("keys of personal data, topic %s: offset %d of %d is read: %w", r.c.Topic, next, end.Offset, ctx.Err())
+			return fmt.Errorf("keys of personal data, topic %s: offset %d of %d is read: %w", r.c.Topic, next, end, ctx.Err())
 		case <-moved:
 		}
 	}
+}
+
+// end is the high watermark of the topic.
+func (r *Ring) end(ctx context.Context) (int64, error) {
+	ends, err := kadm.NewClient(r.client).ListEndOffsets(ctx, r.c.Topic)
+	if err == nil {
+		err = ends.Error()
+	}
+	end, ok := ends.Lookup(r.c.Topic, 0)
+	if err == nil && !ok {
+		err = errors.New("the topic has no partition 0")
+	}
+	return end.Offset, err
 }
 
 // Seal makes b unreadable without the subject's key. ErrErased as schemas.Sealer says; any other error means that there is
