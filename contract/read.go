@@ -44,14 +44,11 @@ func (c ReadConfig) records(ctx context.Context) (map[string]*schemas.Contract, 
 		return nil, fmt.Errorf("read %s: %w", topic, err)
 	}
 	defer cl.Close()
-	left, err := unread(ctx, kadm.NewClient(cl), topic)
-	for err != nil && kerr.IsRetriable(err) && !errors.Is(err, kerr.UnknownTopicOrPartition) && ctx.Err() == nil { // a leader is being elected
-		select {
-		case <-ctx.Done():
-		case <-time.After(250 * time.Millisecond):
-			left, err = unread(ctx, kadm.NewClient(cl), topic)
-		}
-	}
+	var left map[int32]int64
+	err = topology.WhileElecting(ctx, func() (err error) {
+		left, err = unread(ctx, kadm.NewClient(cl), topic)
+		return err
+	})
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
 		return nil, fmt.Errorf("read %s: %w; seam apply creates it", topic, err)
 	}

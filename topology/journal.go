@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,18 +62,25 @@ func ReadJournal(ctx context.Context, t *Topology, client *kgo.Client) (Journal,
 	var j Journal
 	topic := t.TopicName(TopicTopology)
 	adm := kadm.NewClient(client)
-	starts, err := adm.ListStartOffsets(ctx, topic)
+	var start, end kadm.ListedOffset
+	err := WhileElecting(ctx, func() error {
+		starts, err := adm.ListStartOffsets(ctx, topic)
+		if err != nil {
+			return err
+		}
+		ends, err := adm.ListEndOffsets(ctx, topic)
+		if err != nil {
+			return err
+		}
+		ok := false
+		start, _ = starts.Lookup(topic, 0)
+		if end, ok = ends.Lookup(topic, 0); !ok {
+			return fmt.Errorf("end of partition 0: %w", cmp.Or(ends.Error(), errors.New("there is none")))
+		}
+		return errors.Join(start.Err, end.Err)
+	})
 	if err != nil {
 		return j, fmt.Errorf("read topic %s: %w", topic, err)
-	}
-	ends, err := adm.ListEndOffsets(ctx, topic)
-	if err != nil {
-		return j, fmt.Errorf("read topic %s: %w", topic, err)
-	}
-	start, _ := starts.Lookup(topic, 0)
-	end, ok := ends.Lookup(topic, 0)
-	if !ok || end.Err != nil {
-		return j, fmt.Errorf("read topic %s: end of partition 0: %w", topic, end.Err)
 	}
 	if end.Offset <= start.Offset {
 		return j, nil
@@ -100,6 +108,22 @@ func ReadJournal(ctx context.Context, t *Topology, client *kgo.Client) (Journal,
 		j.Applied = append(j.Applied, applied[id])
 	}
 	return j, nil
+}
+
+// WhileElecting asks again while the answer is one that passes by itself, such as that a leader is being elected, until ctx ends.
+// A topic that is not there does not pass.
+func WhileElecting(ctx context.Context, ask func() error) error {
+	for {
+		err := ask()
+		if err == nil || !kerr.IsRetriable(err) || errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
 }
 
 // take folds one record in. Keys of a later Seam are passed over.
