@@ -383,12 +383,14 @@ func (r *reader) commit(only []int32) {
 	defer cancel()
 	var err error
 	r.cl.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{topic: at}, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, failed error) {
+		if err = failed; resp == nil { // the coordinator did not answer
+			return
+		}
 		for _, t := range resp.Topics {
 			for _, p := range t.Partitions {
-				failed = errors.Join(failed, kerr.ErrorForCode(p.ErrorCode))
+				err = errors.Join(err, kerr.ErrorForCode(p.ErrorCode))
 			}
 		}
-		err = failed
 	})
 	if err != nil {
 		r.log.Warn("what was read back is committed later", "err", err)
