@@ -72,7 +72,7 @@ func ReadJournal(ctx context.Context, t *Topology, client *kgo.Client) (Journal,
 		if err != nil {
 			return err
 		}
-		ok := false
+		var ok bool
 		start, _ = starts.Lookup(topic, 0)
 		if end, ok = ends.Lookup(topic, 0); !ok {
 			return fmt.Errorf("end of partition 0: %w", cmp.Or(ends.Error(), errors.New("there is none")))
