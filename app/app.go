@@ -114,7 +114,7 @@ func Run(ctx context.Context, c Config) error {
 	if err := c.prepare(ctx, client, registry, info.Embedded); err != nil {
 		return err
 	}
-	ring, err := sealing.Open(ctx, sealing.Config{Options: cluster, Topic: c.Topology.TopicName(topology.TopicKeys), Serde: serde, Logger: c.Logger})
+	ring, err := sealing.Open(ctx, sealing.Config{Options: cluster, Topic: c.Topology.TopicName(topology.TopicKeys), Serde: serde, Seals: c.runs("edge"), Logger: c.Logger})
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (s *suite) ground(ctx context.Context, integrations, sources map[string]str
 	if _, err := topology.Ensure(ctx, g.topo, g.client, g.registry); err != nil {
 		return nil, errors.Join(err, g.remove())
 	}
-	if g.ring, err = sealing.Open(ctx, sealing.Config{Options: g.cluster, Topic: g.topo.TopicName(topology.TopicKeys), Serde: g.serde}); err != nil {
+	if g.ring, err = sealing.Open(ctx, sealing.Config{Options: g.cluster, Topic: g.topo.TopicName(topology.TopicKeys), Serde: g.serde, Seals: true}); err != nil {
 		return nil, errors.Join(err, g.remove())
 	}
 	g.serde.SealWith(g.ring) // as seam run does

@@ -1,8 +1,12 @@
 package consumers
 
 import (
+	"errors"
 	"slices"
 	"sort"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // offsets knows up to where a partition is settled. It holds little more than what is not settled, so a million records
@@ -78,4 +82,18 @@ func (o *offsets) watermark() int64 {
 		return o.open[0] // never a settled one: those are swept from the front
 	}
 	return o.next
+}
+
+// notCommitted is why offsets were not all committed: what the coordinator says of any partition, or why it said nothing, which
+// leaves no response.
+func notCommitted(resp *kmsg.OffsetCommitResponse, failed error) error {
+	if resp == nil {
+		return failed
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			failed = errors.Join(failed, kerr.ErrorForCode(p.ErrorCode))
+		}
+	}
+	return failed
 }

@@ -1,8 +1,12 @@
 package consumers
 
 import (
+	"errors"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // TestOffsetsAgainstAList draws records, gaps and settlements at random and compares with a walk over everything received.
@@ -73,5 +77,21 @@ func TestOffsetsForgetWhatIsSettled(t *testing.T) {
 	o.settle(0)
 	if o.watermark() != 100_000 {
 		t.Errorf("watermark %d, want 100000", o.watermark())
+	}
+}
+
+// TestNotCommitted: a coordinator that does not answer leaves no response.
+func TestNotCommitted(t *testing.T) {
+	t.Parallel()
+	gone := errors.New("no coordinator")
+	if err := notCommitted(nil, gone); !errors.Is(err, gone) {
+		t.Errorf("without a response: %v", err)
+	}
+	resp := &kmsg.OffsetCommitResponse{Topics: []kmsg.OffsetCommitResponseTopic{{Partitions: []kmsg.OffsetCommitResponseTopicPartition{{}, {ErrorCode: kerr.IllegalGeneration.Code}}}}}
+	if err := notCommitted(resp, nil); !errors.Is(err, kerr.IllegalGeneration) {
+		t.Errorf("a partition is refused: %v", err)
+	}
+	if err := notCommitted(&kmsg.OffsetCommitResponse{}, nil); err != nil {
+		t.Error(err)
 	}
 }

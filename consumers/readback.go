@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -383,14 +382,7 @@ func (r *reader) commit(only []int32) {
 	defer cancel()
 	var err error
 	r.cl.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{topic: at}, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, failed error) {
-		if err = failed; resp == nil { // the coordinator did not answer
-			return
-		}
-		for _, t := range resp.Topics {
-			for _, p := range t.Partitions {
-				err = errors.Join(err, kerr.ErrorForCode(p.ErrorCode))
-			}
-		}
+		err = notCommitted(resp, failed)
 	})
 	if err != nil {
 		r.log.Warn("what was read back is committed later", "err", err)

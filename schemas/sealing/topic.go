@@ -38,6 +38,7 @@ type Config struct {
 	Options []kgo.Opt // how to reach the cluster: brokers, TLS, SASL
 	Topic   string    // prefix included; of one partition, compacted
 	Serde   *schemas.Serde
+	Seals   bool             // a root is made at once where there is none, so that the first event need not wait for it
 	Now     func() time.Time // our clock. Default time.Now
 	Logger  *slog.Logger     // default: nowhere
 }
@@ -69,7 +70,11 @@ func Open(ctx context.Context, c Config) (*Ring, error) {
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r := &Ring{c: c, keys: newKeys(), client: cl, cancel: cancel, done: make(chan struct{}), moved: make(chan struct{})}
 	go r.follow(life)
-	if err := r.Learn(ctx); err != nil {
+	err = r.Learn(ctx)
+	if err == nil && c.Seals {
+		err = r.root()
+	}
+	if err != nil {
 		r.Close()
 		return nil, err
 	}
