@@ -27,7 +27,8 @@ type evReadAgain struct {
 
 const (
 	markEvery    = time.Hour // how often a partition notes up to where it is settled, or ten times in a dedup window
-	gapRead      = 10_000    // records that are rather read than asked for anew
+	markFirst    = time.Minute
+	gapRead      = 10_000 // records that are rather read than asked for anew
 	roomPatience = 100 * time.Millisecond
 )
 
@@ -37,9 +38,21 @@ func (e *engine) beyond(p *partition, rec *kgo.Record) bool {
 	return rec.Timestamp.Before(e.Now().Add(-e.in.DedupWindow.D())) && p.store.Settled(ledger.PartitionKey, rec.Offset)
 }
 
+func (e *engine) markEvery() time.Duration { return min(markEvery, e.in.DedupWindow.D()/10) }
+
+// firstMark is when a partition that was just restored counts as marked: a mark commits offsets, which a worker that has only
+// come, and has read nothing, had better not do.
+func (e *engine) firstMark(last time.Time) time.Time {
+	every := e.markEvery()
+	if due := e.Now().Add(min(markFirst, every) - every); last.Before(due) {
+		return due
+	}
+	return last
+}
+
 // mark notes in the ledger, now and then, up to where each partition is settled.
 func (e *engine) mark() {
-	every := min(markEvery, e.in.DedupWindow.D()/10)
+	every := e.markEvery()
 	for _, p := range e.parts {
 		if p.store != nil && p.revoked == nil && p.offsets.done > 0 && e.Now().Sub(p.marked) >= every {
 			entry := *p.store.Entry(ledger.PartitionKey)

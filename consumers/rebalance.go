@@ -172,7 +172,7 @@ func (e *engine) restored(ev evRestored) error {
 	p.store = ev.store
 	p.store.OnFault(e.fail) // at once: what it cannot tell must be neither called nor committed
 	p.offsets.start(p.committed)
-	p.marked = p.store.Entry(ledger.PartitionKey).UpdatedAt
+	p.marked = e.firstMark(p.store.Entry(ledger.PartitionKey).UpdatedAt)
 	e.resume(p)
 	for _, key := range p.store.ParkedKeys() {
 		e.recheck(p.lane(key))
