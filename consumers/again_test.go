@@ -272,9 +272,11 @@ func TestReread(t *testing.T) {
 func TestResetBeyondTheLedgersMemory(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, keyed+"dedup_window: 840h\n")
-	stop := b.start()
+	var by atomic.Int64
+	stop := b.start(ahead(&by))
 	b.publish(event("a1", schemas.OrderCreated, "A", 1))
 	b.wait(1)
+	by.Store(int64(2 * time.Minute)) // it has come long enough ago
 	topologytest.Eventually(t, "the partition's own entry", func() error {
 		if at := b.partitionEntry("A").Settled; at != 0 {
 			return fmt.Errorf("it says %d", at)
@@ -288,7 +290,6 @@ func TestResetBeyondTheLedgersMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.reset("A", 0)
-	var by atomic.Int64
 	by.Store(int64(841 * time.Hour))
 	b.start(ahead(&by))
 	b.publish(event("a2", schemas.OrderUpdated, "A", 2)) // older than the window by that clock, but never read
