@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/binaryandbeyond/seam/topology"
 )
 
 // spans is what to read of each partition, by topic and partition, and the topics' ids.
@@ -22,7 +24,11 @@ func (r Request) spans(ctx context.Context, adm *kadm.Client) ([]Span, map[strin
 		return nil, nil, fmt.Errorf("list topics: %w", err)
 	}
 	group := r.Topology.Group(r.Integration.Name)
-	committed, err := adm.FetchOffsetsForTopics(ctx, group, topics...)
+	var committed kadm.OffsetResponses
+	err = topology.WhileElecting(ctx, func() (err error) { // a new cluster makes its coordinator at the first question
+		committed, err = adm.FetchOffsetsForTopics(ctx, group, topics...)
+		return err
+	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("offsets of group %s: %w", group, err)
 	}
