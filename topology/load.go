@@ -241,9 +241,7 @@ func topicsOf(t *Topology, c clusterFile) []Topic {
 	out = add(out, schemas.TopicInventory, t.Partitions, "inventory_event", days(schemas.TopicInventory))
 	// Before the events that need them. What an erasure superseded goes once its segment is closed and the cleaner has passed.
 	out = add(out, TopicKeys, 1, "sealing_key", map[string]string{"cleanup.policy": "compact", "segment.ms": "60000", "min.cleanable.dirty.ratio": "0.01"})
-	kept := days(TopicQuarantine)
-	kept["cleanup.policy"] = "compact,delete" // so that what is erased goes
-	out = add(out, TopicQuarantine, t.Partitions, "quarantined", kept)
+	out = add(out, TopicQuarantine, t.Partitions, "quarantined", days(TopicQuarantine))
 	out = add(out, TopicReconciliation, t.Partitions, "outcome", days(TopicReconciliation))
 	out = add(out, TopicCommands, t.Partitions, "command", days(TopicCommands))
 	newest := days(TopicDisagreements)

@@ -33,6 +33,11 @@ func TestShippedTopologyLoads(t *testing.T) {
 	if n := len(topo.Topics); n != 11+2*9 {
 		t.Errorf("%d topics, want 29", n)
 	}
+	for _, topic := range topo.Topics { // several rejects of one delivery share a key
+		if policy := topic.Configs["cleanup.policy"]; topic.Name == TopicQuarantine && policy != "delete" {
+			t.Errorf("cleanup.policy of %s is %s: compaction would lose what is kept", topic.Name, policy)
+		}
+	}
 }
 
 const teamsFile = "ops: {pager: p}\n"
