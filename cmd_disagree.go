@@ -9,8 +9,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"github.com/binaryandbeyond/seam/consumers/reconcile"
 	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
 )
 
 // decideDisagreement is acknowledge or waive: first what is meant, then, with --execute, the decision.
@@ -55,7 +55,7 @@ func (c *cli) decideDisagreement(kind schemas.CommandKind, short string) *cobra.
 			if err != nil {
 				return err
 			}
-			if err := c.command(cmd.Context(), cfg, placed{decided, reconcile.Partition(decided.Key, cfg.Topology.Partitions)}); err != nil {
+			if err := c.command(cmd.Context(), cfg, placed{decided, topology.PartitionOf(decided.Key, cfg.Topology.Partitions)}); err != nil {
 				return err
 			}
 			fmt.Fprintf(c.out, "%d disagreements; the reconciler takes it from here\n", n)

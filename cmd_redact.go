@@ -58,7 +58,7 @@ func (c *cli) redact() *cobra.Command {
 			}
 			defer ring.Close()
 			asked := &schemas.Command{ID: uuid.NewString(), Kind: schemas.Redact, Topic: schemas.TopicCustomers, Key: args[0], Who: who, Why: why, At: time.Now().UTC()}
-			if err := c.command(cmd.Context(), cfg, placed{asked, reconcile.Partition(asked.Key, cfg.Topology.Partitions)}); err != nil {
+			if err := c.command(cmd.Context(), cfg, placed{asked, topology.PartitionOf(asked.Key, cfg.Topology.Partitions)}); err != nil {
 				return err
 			}
 			if err := publishRedaction(cmd.Context(), cfg, asked, orders); err != nil {

@@ -28,7 +28,7 @@ const module = "github.com/binaryandbeyond/seam"
 var plan = map[string][]string{
 	".":                          {"app", "bench", "console", "consumers/reconcile", "consumers/reconcile/export", "consumers/replay", "contract", "contract/spec", "drills", "drills/sim", "mcp", "producers", "schemas", "schemas/sealing", "snippets", "topology", "topology/review", "topology/scaffold", "trial"},
 	"schemas":                    {},
-	"schemas/sealing":            {"schemas"},
+	"schemas/sealing":            {"schemas", "topology"},
 	"snippets":                   {},
 	"topology":                   {"schemas"},
 	"topology/review":            {"topology", "schemas"},

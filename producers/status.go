@@ -126,7 +126,7 @@ func (w *waits) read(ctx context.Context, t ticket, integrations []string) ([]Wa
 	}
 	left, at := map[int32]int64{}, map[int32]kgo.Offset{}
 	for _, key := range t.Keys {
-		p := partitionOf(key, w.e.cfg.Topology.Partitions)
+		p := topology.PartitionOf(key, w.e.cfg.Topology.Partitions)
 		start, _ := starts.Lookup(w.topic(), p)
 		end, _ := ends.Lookup(w.topic(), p)
 		if start.Offset < end.Offset {
@@ -164,9 +164,4 @@ func (w *waits) read(ctx context.Context, t ticket, integrations []string) ([]Wa
 		out = append(out, v)
 	}
 	return sortWaited(out), nil
-}
-
-// partitionOf is where the records of a key lie in every topic that is keyed by order.
-func partitionOf(key string, n int32) int32 {
-	return int32(kgo.StickyKeyPartitioner(nil).ForTopic("").Partition(&kgo.Record{Key: []byte(key)}, int(n)))
 }

@@ -1,7 +1,6 @@
 package topology
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,69 +60,15 @@ func (j Journal) Principals() []string {
 func ReadJournal(ctx context.Context, t *Topology, client *kgo.Client) (Journal, error) {
 	var j Journal
 	topic := t.TopicName(TopicTopology)
-	adm := kadm.NewClient(client)
-	var start, end kadm.ListedOffset
-	err := WhileElecting(ctx, func() error {
-		starts, err := adm.ListStartOffsets(ctx, topic)
-		if err != nil {
-			return err
-		}
-		ends, err := adm.ListEndOffsets(ctx, topic)
-		if err != nil {
-			return err
-		}
-		var ok bool
-		start, _ = starts.Lookup(topic, 0)
-		if end, ok = ends.Lookup(topic, 0); !ok {
-			return fmt.Errorf("end of partition 0: %w", cmp.Or(ends.Error(), errors.New("there is none")))
-		}
-		return errors.Join(start.Err, end.Err)
-	})
-	if err != nil {
-		return j, fmt.Errorf("read topic %s: %w", topic, err)
-	}
-	if end.Offset <= start.Offset {
-		return j, nil
-	}
-	cl, err := kgo.NewClient(append(slices.Clone(client.Opts()), kgo.ConsumerGroup(""), kgo.ConsumeTopics(), kgo.FetchMaxWait(250*time.Millisecond), kgo.KeepControlRecords(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().At(start.Offset)}}))...)
-	if err != nil {
-		return j, fmt.Errorf("read topic %s: %w", topic, err)
-	}
-	defer cl.Close()
 	applied := map[string]Applied{}
-	for next := start.Offset; next < end.Offset; {
-		fetches := cl.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			return j, fmt.Errorf("read topic %s: %w", topic, err)
-		}
-		for _, rec := range fetches.Records() {
-			next = rec.Offset + 1
-			if err := j.take(t, rec, applied); err != nil {
-				return j, fmt.Errorf("read topic %s: offset %d: %w", topic, rec.Offset, err)
-			}
-		}
+	options := append(slices.Clone(client.Opts()), kgo.ConsumerGroup(""), kgo.ConsumeTopics())
+	if err := ReadTopic(ctx, options, topic, func(rec *kgo.Record) error { return j.take(t, rec, applied) }); err != nil {
+		return j, err
 	}
 	for _, id := range slices.Sorted(maps.Keys(applied)) {
 		j.Applied = append(j.Applied, applied[id])
 	}
 	return j, nil
-}
-
-// WhileElecting asks again while the answer is one that passes by itself, such as that a leader is being elected, until ctx ends.
-// A topic that is not there does not pass.
-func WhileElecting(ctx context.Context, ask func() error) error {
-	for {
-		err := ask()
-		if err == nil || !kerr.IsRetriable(err) || errors.Is(err, kerr.UnknownTopicOrPartition) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(250 * time.Millisecond):
-		}
-	}
 }
 
 // take folds one record in. Keys of a later Seam are passed over.

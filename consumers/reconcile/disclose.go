@@ -6,9 +6,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/binaryandbeyond/seam/schemas"
 )
 
@@ -24,28 +21,11 @@ type Disclosed struct {
 // Disclose reads what systems said last of the personal fields of a key, from its event topic (without prefix), for those who
 // may read the keys of personal data: c.Serde opens with them. What is erased is not there.
 func Disclose(ctx context.Context, c ReadConfig, topic, key string) ([]Disclosed, error) {
-	cl, err := c.client()
-	if err != nil {
-		return nil, err
-	}
-	defer cl.Close()
-	adm, name := kadm.NewClient(cl), c.Topology.TopicName(topic)
-	details, err := partitionsOf(ctx, adm, []string{name})
-	if err != nil {
-		return nil, err
-	}
 	f := NewFold(c.Topology, topic, key)
 	values := map[schemas.EventID]map[schemas.Field]string{}
-	_, err = c.read(ctx, adm, map[string][]int32{name: {c.partition(key, details[name])}}, func(rec *kgo.Record) error {
-		if string(rec.Key) != key {
-			return nil
-		}
-		d, err := decode(ctx, c.Serde, c.Topology, rec)
-		if err != nil || d == nil || d.event == nil || !f.Event(d.event, d.at) {
-			return err
-		}
-		if d.event.Sealed != nil {
-			return nil // erased
+	err := c.eachEvent(ctx, topic, key, func(d *decoded) {
+		if !f.Event(d.event, d.at) || d.event.Sealed != nil { // a copy, or erased
+			return
 		}
 		open := map[schemas.Field]string{}
 		for _, v := range schemas.FieldsOf(d.event) {
@@ -54,10 +34,9 @@ func Disclose(ctx context.Context, c ReadConfig, topic, key string) ([]Disclosed
 			}
 		}
 		values[d.event.ID] = open
-		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("personal data of %s in %s: %w", key, name, err)
+		return nil, fmt.Errorf("personal data of %s in %s: %w", key, c.Topology.TopicName(topic), err)
 	}
 	out := []Disclosed{}
 	for _, l := range f.lines() {

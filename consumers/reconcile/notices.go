@@ -208,7 +208,7 @@ func (p *publisher) publish(ctx context.Context, list []*schemas.Disagreement) e
 		}
 		k := noticeKey{d.Topic, d.Key, string(d.Field), d.Object, string(d.System)}
 		id := string(k.recordKey()) + "|" + d.Since.Format(timeForm) + "|" + d.State
-		recs = append(recs, &kgo.Record{Topic: topic, Partition: keyed(d.Key, p.topo.Partitions), Key: k.recordKey(), Value: value, Headers: []kgo.RecordHeader{
+		recs = append(recs, &kgo.Record{Topic: topic, Partition: topology.PartitionOf(d.Key, p.topo.Partitions), Key: k.recordKey(), Value: value, Headers: []kgo.RecordHeader{
 			{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte(id)}, {Key: "ce_type", Value: []byte("seam.disagreement." + d.State)}, {Key: "ce_source", Value: []byte("/seam/reconcile")},
 			{Key: "ce_subject", Value: []byte(d.Key)}, {Key: "content-type", Value: []byte("application/avro")}}})
 	}

@@ -210,47 +210,49 @@ func (c ReadConfig) partition(key string, n int32) int32 {
 			return int32(p)
 		}
 	}
-	return keyed(key, n)
+	return topology.PartitionOf(key, n)
 }
-
-// Partition is where records of a key stand among n partitions, by Kafka's default partitioner (murmur2).
-func Partition(key string, n int32) int32 { return keyed(key, n) }
 
 // ReadEvent reads one event of a key from its event topic (without prefix). ErrNotFound when it is not there, or no more.
 func ReadEvent(ctx context.Context, c ReadConfig, topic, key string, id schemas.EventID) (*schemas.Event, error) {
-	cl, err := c.client()
-	if err != nil {
-		return nil, err
-	}
-	defer cl.Close()
-	adm, name := kadm.NewClient(cl), c.Topology.TopicName(topic)
-	details, err := partitionsOf(ctx, adm, []string{name})
-	if err != nil {
-		return nil, err
-	}
 	var found *schemas.Event
-	_, err = c.read(ctx, adm, map[string][]int32{name: {c.partition(key, details[name])}}, func(rec *kgo.Record) error {
-		if found != nil || string(rec.Key) != key {
-			return nil
-		}
-		d, err := decode(ctx, c.Serde, c.Topology, rec)
-		if err == nil && d != nil && d.event != nil && d.event.ID == id {
+	err := c.eachEvent(ctx, topic, key, func(d *decoded) {
+		if found == nil && d.event.ID == id {
 			found = d.event
 		}
-		return err
 	})
 	if err == nil && found == nil {
 		err = ErrNotFound
 	}
 	if err != nil {
-		return nil, fmt.Errorf("event %s of %s in %s: %w", id, key, name, err)
+		return nil, fmt.Errorf("event %s of %s in %s: %w", id, key, c.Topology.TopicName(topic), err)
 	}
 	return found, nil
 }
 
-// keyed is the partition of a key among n, by Kafka's default partitioner.
-func keyed(key string, n int32) int32 {
-	return int32(kgo.StickyKeyPartitioner(nil).ForTopic("").Partition(&kgo.Record{Key: []byte(key)}, int(n)))
+// eachEvent gives every event of a key that its event topic (without prefix) has and that can be read, in order.
+func (c ReadConfig) eachEvent(ctx context.Context, topic, key string, take func(*decoded)) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	adm, name := kadm.NewClient(cl), c.Topology.TopicName(topic)
+	details, err := partitionsOf(ctx, adm, []string{name})
+	if err != nil {
+		return err
+	}
+	_, err = c.read(ctx, adm, map[string][]int32{name: {c.partition(key, details[name])}}, func(rec *kgo.Record) error {
+		if string(rec.Key) != key {
+			return nil
+		}
+		d, err := decode(ctx, c.Serde, c.Topology, rec)
+		if err == nil && d != nil && d.event != nil {
+			take(d)
+		}
+		return err
+	})
+	return err
 }
 
 func contains[T comparable](list []T, x T) bool {

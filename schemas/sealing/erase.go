@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/binaryandbeyond/seam/topology"
 )
 
 // rollKey is the key of records that have the broker close a segment.
@@ -96,27 +98,15 @@ func (r *Ring) Roll(ctx context.Context) error {
 
 // Compacted tells whether nothing that an erasure superseded is left in the topic. It reads all of it.
 func (r *Ring) Compacted(ctx context.Context) (bool, error) {
-	r.mu.Lock()
-	end := r.next
-	r.mu.Unlock()
-	cl, err := kgo.NewClient(append(append([]kgo.Opt{}, r.c.Options...),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.c.Topic: {0: kgo.NewOffset().AtStart()}}), kgo.KeepControlRecords(), kgo.FetchMaxWait(250*time.Millisecond))...)
-	if err != nil {
-		return false, err
-	}
-	defer cl.Close()
 	seen := map[string]int{}
-	for next := int64(0); next < end; {
-		fetches := cl.PollFetches(ctx)
-		if err := errors.Join(ctx.Err(), fetches.Err()); err != nil {
-			return false, fmt.Errorf("read the keys of personal data: %w", err)
+	err := topology.ReadTopic(ctx, r.c.Options, r.c.Topic, func(rec *kgo.Record) error {
+		if string(rec.Key) != rollKey {
+			seen[string(rec.Key)]++
 		}
-		for it := fetches.RecordIter(); !it.Done(); {
-			rec := it.Next()
-			if next = rec.Offset + 1; !rec.Attrs.IsControl() && string(rec.Key) != rollKey {
-				seen[string(rec.Key)]++
-			}
-		}
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("keys of personal data: %w", err)
 	}
 	for n := range maps.Values(seen) {
 		if n > 1 {

@@ -13,10 +13,10 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
 )
 
 // Ring is every key that exists, as the topic keys tells. It makes the roots that it seals with. Safe for concurrent use.
@@ -167,14 +167,11 @@ func keyOf(root uuid.UUID, part int) string {
 
 // Learn waits until everything that is in the topic now is at hand, or ctx ends.
 func (r *Ring) Learn(ctx context.Context) error {
-	end, err := r.end(ctx)
-	for err != nil && kerr.IsRetriable(err) && !errors.Is(err, kerr.UnknownTopicOrPartition) && ctx.Err() == nil { // a leader is being elected
-		select {
-		case <-ctx.Done():
-		case <-time.After(250 * time.Millisecond):
-			end, err = r.end(ctx)
-		}
-	}
+	var end int64
+	err := topology.WhileElecting(ctx, func() (err error) {
+		end, err = r.end(ctx)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("keys of personal data, topic %s: %w (seam plan shows what the cluster lacks)", r.c.Topic, err)
 	}
