@@ -31,16 +31,12 @@ func (c *cli) accept() *cobra.Command {
 			if field == "" || of == "" || strings.TrimSpace(asked.Why) == "" || strings.TrimSpace(asked.Who) == "" {
 				return errors.New("--field, --of, --why and --who are needed: what it is about, whose value is right, the reason, and who decides")
 			}
-			cfg, err := c.reader()
-			if err != nil {
-				return err
-			}
-			ring, err := c.sealed(cmd.Context(), cfg.Options, cfg.Serde, cfg.Topology)
+			cfg, ring, err := c.opened(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer ring.Close()
-			o, err := c.readOrder(cmd.Context(), args[0])
+			o, err := c.orderOf(cmd.Context(), cfg, args[0])
 			if err != nil {
 				return err
 			}

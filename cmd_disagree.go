@@ -28,7 +28,7 @@ func (c *cli) decideDisagreement(kind schemas.CommandKind, short string) *cobra.
 			if kind == schemas.Waive && lasts <= 0 {
 				return errors.New("--for is needed: how long it may be so, for example 48h")
 			}
-			o, err := c.readOrder(cmd.Context(), args[0])
+			o, err := c.readOrder(cmd.Context(), cmd.ErrOrStderr(), args[0])
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -38,7 +39,7 @@ func (c *cli) mcp() *cobra.Command {
 					return err
 				}
 			}
-			server := mcp.NewServer(c.mcpBackend(), mcp.Options{Version: version, For: only, Plans: store})
+			server := mcp.NewServer(c.mcpBackend(cmd.ErrOrStderr()), mcp.Options{Version: version, For: only, Plans: store})
 			if listen == "" {
 				return mcp.Stdio(cmd.Context(), server)
 			}
@@ -107,9 +108,9 @@ func (c *cli) writePlan(p mcp.Plan, approved bool) error {
 }
 
 // mcpBackend reads as the verbs do, anew at every call.
-func (c *cli) mcpBackend() mcp.Backend {
+func (c *cli) mcpBackend(stderr io.Writer) mcp.Backend {
 	return mcp.Backend{
-		Order: c.readOrder,
+		Order: func(ctx context.Context, key string) (*reconcile.Order, error) { return c.readOrder(ctx, stderr, key) },
 		Find:  c.named,
 		Facts: func(ctx context.Context, key string, q reconcile.FactsQuery) (*reconcile.Facts, error) {
 			return asked(ctx, c, factsPath(key, q), func(v *reconcile.View) (*reconcile.Facts, error) { return v.Facts(ctx, key, q) })

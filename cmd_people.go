@@ -116,11 +116,7 @@ func (c *cli) quarantine() *cobra.Command {
 
 // quarantined hands over what is in quarantine, while the keys of personal data are at hand.
 func (c *cli) quarantined(cmd *cobra.Command, use func(reconcile.ReadConfig, []*schemas.Quarantined) error) error {
-	cfg, err := c.reader()
-	if err != nil {
-		return err
-	}
-	ring, err := c.sealed(cmd.Context(), cfg.Options, cfg.Serde, cfg.Topology)
+	cfg, ring, err := c.opened(cmd.Context())
 	if err != nil {
 		return err
 	}

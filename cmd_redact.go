@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -27,6 +28,28 @@ func (c *cli) sealed(ctx context.Context, options []kgo.Opt, serde *schemas.Serd
 	return ring, err
 }
 
+// opened is reader with the keys of personal data. Close the ring.
+func (c *cli) opened(ctx context.Context) (cfg reconcile.ReadConfig, ring *sealing.Ring, err error) {
+	if cfg, err = c.reader(); err == nil {
+		ring, err = c.sealed(ctx, cfg.Options, cfg.Serde, cfg.Topology)
+	}
+	return cfg, ring, err
+}
+
+// readable gives a serde the keys of personal data where this user may read them; else what is personal stays sealed, and stderr
+// is told. done releases them.
+func (c *cli) readable(ctx context.Context, stderr io.Writer, cfg reconcile.ReadConfig) (done func(), err error) {
+	ring, err := c.sealed(ctx, cfg.Options, cfg.Serde, cfg.Topology)
+	switch {
+	case err == nil:
+		return ring.Close, nil
+	case ctx.Err() != nil:
+		return nil, err
+	}
+	fmt.Fprintf(stderr, "what is personal stays sealed: %v\n", err)
+	return func() {}, nil
+}
+
 // redact is seam redact: a person asks for the erasure of a customer's personal data.
 func (c *cli) redact() *cobra.Command {
 	var orders []string
@@ -48,11 +71,7 @@ func (c *cli) redact() *cobra.Command {
 				fmt.Fprintln(c.out, "nothing is erased yet: --execute does it")
 				return nil
 			}
-			cfg, err := c.reader()
-			if err != nil {
-				return err
-			}
-			ring, err := c.sealed(cmd.Context(), cfg.Options, cfg.Serde, cfg.Topology)
+			cfg, ring, err := c.opened(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -169,14 +169,10 @@ func (c *cli) past(ctx context.Context, stderr io.Writer, topo *topology.Topolog
 		return nil, err
 	}
 	cfg := reconcile.ReadConfig{Options: options, Serde: schemas.NewSerde(registry), Topology: topo}
-	ring, err := c.sealed(ctx, cfg.Options, cfg.Serde, topo)
-	switch {
-	case err == nil:
-		defer ring.Close()
-	case ctx.Err() != nil:
+	done, err := c.readable(ctx, stderr, cfg)
+	if err != nil {
 		return nil, err
-	default:
-		fmt.Fprintf(stderr, "personal data stays sealed, and no request can be made of it: %v\n", err)
 	}
+	defer done()
 	return reconcile.ReadHistory(ctx, cfg, integration, key)
 }

@@ -94,15 +94,14 @@ func (c *cli) order() *cobra.Command {
 					return c.find(cmd.Context(), name, *value, asJSON)
 				}
 			}
-			o, err := c.readOrder(cmd.Context(), args[0])
+			if personal {
+				return c.disclosed(cmd.Context(), args[0], asJSON)
+			}
+			o, err := c.readOrder(cmd.Context(), cmd.ErrOrStderr(), args[0])
 			if err != nil {
 				return err
 			}
-			found := o.State != reconcile.StateComplete && o.State != reconcile.StatePending
-			if personal {
-				return c.disclosed(cmd.Context(), o, asJSON, found)
-			}
-			return c.answered(o, asJSON, found, func() error { return o.Write(c.out) })
+			return c.answered(o, asJSON, amiss(o), func() error { return o.Write(c.out) })
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "JSON")
@@ -115,16 +114,16 @@ func (c *cli) order() *cobra.Command {
 }
 
 // disclosed prints an order with its personal values, which only the event topics have.
-func (c *cli) disclosed(ctx context.Context, o *reconcile.Order, asJSON, found bool) error {
-	cfg, err := c.reader()
-	if err != nil {
-		return err
-	}
-	ring, err := c.sealed(ctx, cfg.Options, cfg.Serde, cfg.Topology)
+func (c *cli) disclosed(ctx context.Context, key string, asJSON bool) error {
+	cfg, ring, err := c.opened(ctx)
 	if err != nil {
 		return err
 	}
 	defer ring.Close()
+	o, err := c.orderOf(ctx, cfg, key)
+	if err != nil {
+		return err
+	}
 	list, err := reconcile.Disclose(ctx, cfg, o.Topic, o.Key)
 	if err != nil {
 		return err
@@ -133,7 +132,7 @@ func (c *cli) disclosed(ctx context.Context, o *reconcile.Order, asJSON, found b
 		*reconcile.Order
 		Personal []reconcile.Disclosed `json:"personal"`
 	}{o, list}
-	return c.answered(whole, asJSON, found, func() error {
+	return c.answered(whole, asJSON, amiss(o), func() error {
 		if err := o.Write(c.out); err != nil {
 			return err
 		}
@@ -157,20 +156,33 @@ func oneName(cmd *cobra.Command, args []string) error {
 }
 
 // readOrder asks the view, or reads the topics.
-func (c *cli) readOrder(ctx context.Context, key string) (*reconcile.Order, error) {
+func (c *cli) readOrder(ctx context.Context, stderr io.Writer, key string) (*reconcile.Order, error) {
 	if c.view != "" {
-		return fromView(ctx, c, func(v *reconcile.View) (*reconcile.Order, error) { return v.Order(ctx, key) })
+		return c.orderOf(ctx, reconcile.ReadConfig{}, key)
 	}
 	cfg, err := c.reader()
 	if err != nil {
 		return nil, err
 	}
-	ring, err := c.sealed(ctx, cfg.Options, cfg.Serde, cfg.Topology)
+	done, err := c.readable(ctx, stderr, cfg)
 	if err != nil {
 		return nil, err
 	}
-	defer ring.Close()
+	defer done()
+	return c.orderOf(ctx, cfg, key)
+}
+
+// orderOf is readOrder where the topics can be read already.
+func (c *cli) orderOf(ctx context.Context, cfg reconcile.ReadConfig, key string) (*reconcile.Order, error) {
+	if c.view != "" {
+		return fromView(ctx, c, func(v *reconcile.View) (*reconcile.Order, error) { return v.Order(ctx, key) })
+	}
 	return reconcile.ReadOrder(ctx, cfg, key)
+}
+
+// amiss tells whether somebody should look at an order.
+func amiss(o *reconcile.Order) bool {
+	return o.State != reconcile.StateComplete && o.State != reconcile.StatePending
 }
 
 // maxListed is how many rows a list shows.

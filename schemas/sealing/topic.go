@@ -217,7 +217,7 @@ func (r *Ring) Erased(subject string) bool {
 	r.keys.mu.RLock()
 	t, ok := r.keys.trees[r.keys.current]
 	r.keys.mu.RUnlock()
-	if !ok {
+	if _, whole := t[wholeRoot][node{}]; !ok || whole { // nothing was ever erased: workers ask at every call
 		return false
 	}
 	_, _, there := t.find(leaf(subject))
