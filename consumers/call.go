@@ -292,12 +292,3 @@ func setIntent(entry *schemas.LedgerEntry, it *item, at time.Time) {
 	dropIntent(entry, it)
 	entry.Operations = append(slices.Clone(entry.Operations), schemas.Operation{Name: it.op, State: schemas.OpIntent, EventID: it.env.ID, Key: it.key, At: at, Facts: it.saw})
 }
-
-// setOperation replaces how an operation stands, and takes out the intents that this settles: the event's own, and every
-// other where the operation happens once.
-func setOperation(entry *schemas.LedgerEntry, op schemas.Operation, once bool) {
-	ops := slices.DeleteFunc(slices.Clone(entry.Operations), func(o schemas.Operation) bool {
-		return o.Name == op.Name && (o.State != schemas.OpIntent || once || o.EventID == op.EventID)
-	})
-	entry.Operations = append(ops, op)
-}

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
+	"github.com/binaryandbeyond/seam/consumers/rules"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -190,8 +191,9 @@ func TestOperations(t *testing.T) {
 	}
 	now := schemas.Operation{Name: "book", State: schemas.OpDone, EventID: "e2", Version: "5"}
 	each, once := *entry, *entry
-	setOperation(&each, now, false)
-	setOperation(&once, now, true)
+	own, ev := rules.NewOwners(nil), &schemas.Event{ID: "e2"}
+	rules.Done(own, &each, nil, ev, now, 0, 0)
+	rules.Done(own, &once, &topology.Route{Once: true}, ev, now, 0, 0)
 	if diff := cmp.Diff([][]schemas.Operation{{other, now}, {now}}, [][]schemas.Operation{each.Operations, once.Operations}); diff != "" {
 		t.Error(diff)
 	}

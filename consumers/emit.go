@@ -20,22 +20,7 @@ func (e *engine) delivered(ln *lane, it *item, kind schemas.Kind, res deliver.Re
 	e.lastSuccess = &now
 	route := rules.RouteOf(e.in, it.noted, it.ev)
 	done := schemas.Operation{Name: it.op, State: schemas.OpDone, EventID: it.env.ID, Key: it.key, Version: it.ev.SourceVersion, System: it.ev.System, Reference: res.Reference, At: now}
-	if op := rules.OperationOf(it.noted, it.op); op != nil && (op.System == "" || op.System == done.System) {
-		done.Version = rules.Newer(op.Version, done.Version)
-	}
-	setOperation(it.noted, done, route != nil && route.Once)
-	if route != nil && route.Undoes != "" {
-		undone := schemas.Operation{Name: route.Undoes, EventID: it.env.ID, At: now} // its own call's effect was never known
-		if op := rules.OperationOf(it.noted, route.Undoes); op != nil {
-			undone = *op
-		}
-		undone.State = schemas.OpUndone
-		setOperation(it.noted, undone, true)
-		it.noted.Applied = nil // what stood there may be gone
-	}
-	if route != nil {
-		rules.Apply(e.owners, it.noted, route, it.ev, it.sent, it.forced)
-	}
+	rules.Done(e.owners, it.noted, route, it.ev, done, it.sent, it.forced)
 	e.finishWith(ln, it, rules.Decision{Kind: kind}, res.Reference)
 }
 

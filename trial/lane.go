@@ -229,22 +229,8 @@ func (l *Lane) finished(ev *schemas.Event, kind schemas.Kind) {
 // delivered notes that a call had its effect, as a worker does.
 func (l *Lane) delivered(ev *schemas.Event, d rules.Decision) {
 	done := schemas.Operation{Name: d.Route.Operation, State: schemas.OpDone, EventID: ev.ID, Key: d.Key, Version: ev.SourceVersion, System: ev.System, At: l.now(ev)}
-	if op := rules.OperationOf(l.entry, done.Name); op != nil && (op.System == "" || op.System == done.System) {
-		done.Version = rules.Newer(op.Version, done.Version)
-	}
-	l.operation(done)
-	if undoes := d.Route.Undoes; undoes != "" {
-		l.operation(schemas.Operation{Name: undoes, State: schemas.OpUndone, EventID: ev.ID, At: l.now(ev)})
-		l.entry.Applied = nil
-	}
-	rules.Apply(l.own, l.entry, d.Route, ev, d.Fields, d.Forced)
+	rules.Done(l.own, l.entry, d.Route, ev, done, d.Fields, d.Forced)
 	l.finished(ev, schemas.Delivered)
-}
-
-// operation puts an operation into the entry, in the place of one of its name.
-func (l *Lane) operation(op schemas.Operation) {
-	ops := slices.DeleteFunc(slices.Clone(l.entry.Operations), func(o schemas.Operation) bool { return o.Name == op.Name })
-	l.entry.Operations = append(ops, op)
 }
 
 // BehindEach is the types that wait behind each of several events of an order, from systems that speak for them.
