@@ -198,6 +198,11 @@ func describe(t Topic) string {
 	return s
 }
 
+// keysOfBoth are the keys that either map has, sorted.
+func keysOfBoth[V any](a, b map[string]V) []string {
+	return slices.Compact(slices.Sorted(slices.Values(append(sortedKeys(a), sortedKeys(b)...))))
+}
+
 func sortedKeys[V any](m map[string]V) []string {
 	out := make([]string, 0, len(m))
 	for k := range m {

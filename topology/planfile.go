@@ -103,14 +103,7 @@ func (p PlanFile) completes(c Change) bool {
 
 // differ tells of every key that two maps do not agree on, sorted.
 func differ(a, b map[string]string, f func(key, was, is string)) {
-	all := map[string]bool{}
-	for k := range a {
-		all[k] = true
-	}
-	for k := range b {
-		all[k] = true
-	}
-	for _, k := range sortedKeys(all) {
+	for _, k := range keysOfBoth(a, b) {
 		if a[k] != b[k] {
 			f(k, a[k], b[k])
 		}

@@ -128,14 +128,7 @@ const Absent = "(absent)"
 // Differ lists what differs between two environments, by file and key, and the secrets that they share, as "file key (VARIABLE)":
 // what opens staging should not open production.
 func Differ(a, b map[string]Value) (differences []Difference, shared []string) {
-	all := map[string]bool{}
-	for k := range a {
-		all[k] = true
-	}
-	for k := range b {
-		all[k] = true
-	}
-	for _, k := range sortedKeys(all) {
+	for _, k := range keysOfBoth(a, b) {
 		file, key, _ := strings.Cut(k, "#")
 		va, inA := a[k]
 		vb, inB := b[k]

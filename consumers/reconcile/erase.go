@@ -5,11 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/binaryandbeyond/seam/schemas"
@@ -259,19 +259,8 @@ func (e *eraser) erase(ctx context.Context, list []erasure) error {
 
 // quarantined is the subjects of quarantined input that mentions somebody.
 func (e *eraser) quarantined(ctx context.Context, who names) ([]string, error) {
-	cl, err := kgo.NewClient(e.c.Options...)
-	if err != nil {
-		return nil, err
-	}
-	defer cl.Close()
-	topic := e.c.Topology.TopicName(topology.TopicQuarantine)
-	var partitions []int32
-	for p := range e.c.Topology.Partitions {
-		partitions = append(partitions, p)
-	}
 	var out []string
-	read := ReadConfig{Options: e.c.Options, Serde: e.c.Serde, Topology: e.c.Topology}
-	left, err := read.read(ctx, kadm.NewClient(cl), map[string][]int32{topic: partitions}, func(rec *kgo.Record) error {
+	err := topology.ReadTopic(ctx, e.c.Options, e.c.Topology.TopicName(topology.TopicQuarantine), func(rec *kgo.Record) error {
 		q, err := e.c.Serde.DecodeQuarantined(ctx, rec.Value)
 		if errors.Is(err, schemas.ErrPoison) {
 			return nil // not ours
@@ -279,23 +268,12 @@ func (e *eraser) quarantined(ctx context.Context, who names) ([]string, error) {
 		if err != nil {
 			return err
 		}
-		if who.in(string(q.Body)) || slices.ContainsFunc(values(q.Headers), who.in) {
+		if who.in(string(q.Body)) || slices.ContainsFunc(slices.Collect(maps.Values(q.Headers)), who.in) {
 			out = append(out, schemas.QuarantineSubject(q.ID))
 		}
 		return nil
 	})
-	if err == nil && left > 0 {
-		err = fmt.Errorf("%d records of %s could not be read", left, topic)
-	}
 	return out, err
-}
-
-func values(m map[string]string) []string {
-	var out []string
-	for _, v := range m {
-		out = append(out, v)
-	}
-	return out
 }
 
 // names is whom a text may mention: by ids, and by hashes of addresses.
