@@ -211,8 +211,12 @@ func TestApplyReachesThePlan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if journal.Claim == nil || journal.Claim.Environment != "staging" || len(journal.Applied) == 0 || journal.Applied[len(journal.Applied)-1].State != "done" {
-				t.Errorf("journal = %+v", journal)
+			if journal.Claim == nil || journal.Claim.Environment != "staging" || len(journal.Applied) == 0 {
+				t.Fatalf("journal = %+v", journal)
+			}
+			// The cut may have come between the last change and its answer: made, and told as failed.
+			if last := journal.Applied[len(journal.Applied)-1]; last.State != "done" && (last.State != "failed" || !strings.Contains(last.Error, context.Canceled.Error())) {
+				t.Errorf("last apply = %+v", last)
 			}
 			if k.Fake != nil {
 				if d := cmp.Diff(foreign, accessOf(t, client, "User:foreign")); d != "" {

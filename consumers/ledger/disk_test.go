@@ -84,8 +84,8 @@ func TestShelvesKeepWhatTheyWereGiven(t *testing.T) {
 			}
 		}
 	}
-	put(t, next, 9, Record{Key: "A", Value: []byte("other partition")})
-	put(t, customers, 9, Record{Key: "A", Value: []byte("other topic")})
+	put(t, next, 9, Record{Key: "A", Value: []byte("other partition"), At: noon.Unix()})
+	put(t, customers, 9, Record{Key: "A", Value: []byte("other topic"), At: noon.Unix()})
 	closeDisk(t, d)
 
 	d = openDisk(t, dir)
@@ -128,9 +128,9 @@ func TestAnEarlierLifeWritesNoMore(t *testing.T) {
 	defer closeDisk(t, d)
 	before, _ := shelfOf(t, d, "orders", 0)
 	now, _ := shelfOf(t, d, "orders", 0)
-	put(t, now, 5, Record{Key: "A", Value: []byte("new")})
-	put(t, before, 4, Record{Key: "A", Value: []byte("old")})
-	before.expire(before.key("A"), noon.Unix())
+	put(t, now, 5, Record{Key: "A", Value: []byte("new"), At: noon.Unix()})
+	put(t, before, 4, Record{Key: "A", Value: []byte("old"), At: noon.Unix()})
+	before.expire(before.key("A"), noon.Unix()+1)
 	if diff := cmp.Diff(map[string]string{"A": "new"}, all(t, now)); diff != "" || now.at.Next != 5 {
 		t.Errorf("next %d (-want +got):\n%s", now.at.Next, diff)
 	}
