@@ -122,10 +122,11 @@ type (
 		it *item
 	}
 	evDecoded struct {
-		ln  *lane
-		it  *item
-		ev  *schemas.Event
-		err error
+		ln     *lane
+		it     *item
+		ev     *schemas.Event
+		opened bool
+		err    error
 	}
 	evCommit struct {
 		err   error

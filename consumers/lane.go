@@ -63,6 +63,7 @@ type item struct {
 	env      schemas.Envelope
 	counted  schemas.EventType    // as which it counts in lane.types; empty when it does not
 	ev       *schemas.Event       // nil until decoded
+	opened   bool                 // what is personal of ev is there, unless it is erased
 	decision *rules.Decision      // to call; nil before
 	grown    int                  // lane.grown at the decision
 	noted    *schemas.LedgerEntry // the order's entry with what the event tells; nil until it is the head
