@@ -47,11 +47,15 @@ func seal[T any](s *Serde, name, subject string, id EventID, v *T, at func(*T) *
 	}
 	open, personal := o.Addr().Interface().(*T), p.Addr().Interface().(*T)
 	fit(personal)
-	b, err := formats[name].write(nil, p)
+	buf := scratch.Get().(*[]byte)
+	b, err := formats[name].write((*buf)[:0], p)
 	if err != nil {
 		return nil, err
 	}
 	*at(open), err = s.sealer.Seal(subject, id, b)
+	if *buf = b; cap(b) <= maxScratch {
+		scratch.Put(buf)
+	}
 	if err != nil && !errors.Is(err, ErrErased) {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
