@@ -147,7 +147,7 @@ func newEngine(c Config, kinds deliver.Set) *engine {
 		wake:   time.NewTimer(time.Hour),
 
 		attempts: make(chan attempt, max(1, c.Integration.InFlight)),
-		counts:   c.Metrics.of(c.Integration.Name),
+		counts:   c.Metrics.of(c.Integration),
 	}
 	e.batch = newBatch(1)
 	e.gate.pace.follow(c.limiter, false)

@@ -160,10 +160,7 @@ func (e *engine) report(now time.Time, force bool) {
 	if e.facts.why != "" {
 		st.CircuitWhy = e.facts.why
 	}
-	name := e.in.Name
-	e.Metrics.inFlight.WithLabelValues(name).Set(float64(e.inFlight))
-	e.Metrics.parked.WithLabelValues(name).Set(float64(st.Parked))
-	e.Metrics.circuit.WithLabelValues(name).Set(map[bool]float64{true: 1}[st.State == "paused"])
+	e.gauges(now)
 	changed := st.State != e.reported.State || st.Circuit != e.reported.Circuit || st.CircuitWhy != e.reported.CircuitWhy || st.Parked != e.reported.Parked
 	if force || changed || now.Sub(e.reported.At) > 5*time.Second {
 		e.reported = *st
