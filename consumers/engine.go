@@ -171,6 +171,7 @@ func (e *engine) loop(ctx context.Context) error {
 	defer tick.Stop()
 	slow := time.NewTicker(time.Second)
 	defer slow.Stop()
+	e.Beat(true)
 	e.report(e.Now(), true)
 	stop := ctx.Done()
 	var giveUp <-chan time.Time
@@ -196,6 +197,7 @@ func (e *engine) loop(ctx context.Context) error {
 			e.cutCalls()
 			e.commit()
 		case <-slow.C:
+			e.Beat(true)
 			e.expireParked()
 			e.askParked()
 			e.mark()

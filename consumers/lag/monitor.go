@@ -23,7 +23,7 @@ type Config struct {
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger // default: nowhere
 	// Beat is told each time the loop goes round; nil for nobody.
-	Beat func()
+	Beat func(runs bool)
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Ticks says when to look. Default every 15 s.
@@ -63,7 +63,7 @@ func New(c Config) (*Monitor, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Beat == nil {
-		c.Beat = func() {}
+		c.Beat = func(bool) {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -106,7 +106,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 		if err := m.Look(ctx); err != nil && ctx.Err() == nil {
 			m.c.Logger.Warn("how far groups are behind is not fully known", "err", err)
 		}
-		m.c.Beat()
+		m.c.Beat(true)
 		select {
 		case <-ctx.Done():
 			return nil

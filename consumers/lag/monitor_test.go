@@ -301,7 +301,7 @@ func TestRun(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 1)
 	ticks, beats := make(chan time.Time), make(chan bool)
-	r.m.c.Ticks, r.m.c.Beat = ticks, func() { beats <- true }
+	r.m.c.Ticks, r.m.c.Beat = ticks, func(runs bool) { beats <- runs }
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- r.m.Run(ctx) }()
