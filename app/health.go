@@ -11,8 +11,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 const (
@@ -149,21 +150,27 @@ const (
 	needView  = "view"
 )
 
-// leaders tells whether Kafka can be reached and every partition of some topics has a leader, so that they can be written to.
+// leaders tells whether Kafka can be reached and every partition of some topics has a leader, so that they can be written to. It
+// asks itself: kadm may answer from what the client knows.
 func leaders(client *kgo.Client, topics []string) func(context.Context) error {
-	adm := kadm.NewClient(client)
 	return func(ctx context.Context) error {
-		details, err := adm.ListTopics(ctx, topics...)
+		req := kmsg.NewPtrMetadataRequest()
+		for _, topic := range topics {
+			rt := kmsg.NewMetadataRequestTopic()
+			rt.Topic = &topic
+			req.Topics = append(req.Topics, rt)
+		}
+		resp, err := req.RequestWith(ctx, client)
 		if err != nil {
 			return fmt.Errorf("Kafka cannot be reached: %w", err)
 		}
-		for _, topic := range details.Sorted() {
-			if topic.Err != nil {
-				return fmt.Errorf("topic %s: %w", topic.Topic, topic.Err)
+		for _, rt := range resp.Topics {
+			if err := kerr.ErrorForCode(rt.ErrorCode); err != nil && rt.Topic != nil {
+				return fmt.Errorf("topic %s: %w", *rt.Topic, err)
 			}
-			for _, p := range topic.Partitions.Sorted() {
+			for _, p := range rt.Partitions {
 				if p.Leader < 0 {
-					return fmt.Errorf("partition %d of %s has no leader", p.Partition, p.Topic)
+					return fmt.Errorf("partition %d of %s has no leader", p.Partition, *rt.Topic)
 				}
 			}
 		}
