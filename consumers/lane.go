@@ -103,6 +103,16 @@ func (ln *lane) head() *item {
 	return ln.queue[0]
 }
 
+// undone is the first event that came and has no outcome; nil for none. What is parked has one.
+func (ln *lane) undone() *item {
+	for _, it := range ln.queue {
+		if it.parked == nil {
+			return it
+		}
+	}
+	return nil
+}
+
 // behind lists the types that wait behind the head. A lane may hold thousands: they are counted, not walked.
 func (ln *lane) behind() []schemas.EventType {
 	var out []schemas.EventType
