@@ -9,7 +9,7 @@ import (
 )
 
 // gate decides whether the integration may be called now. It is shut by a maintenance window, by credentials that were
-// refused, and by the breaker; while it is shut no clock of an event runs. It is not safe for concurrent use.
+// refused, by calls that may not go out, and by the breaker; while it is shut no clock of an event runs. It is not safe for concurrent use.
 type gate struct {
 	in     *topology.Integration
 	pace   *pace
@@ -87,9 +87,14 @@ func (g *gate) leave(now time.Time, epoch int, res deliver.Result) {
 		g.probing = false
 		return // nothing was sent
 	}
-	if res.Class == deliver.Credentials {
+	switch res.Class {
+	case deliver.Credentials:
 		g.trip(now, "credentials refused: "+res.Detail)
 		return
+	case deliver.Barred:
+		g.trip(now, "not let out: "+res.Detail)
+		return
+	default:
 	}
 	failed := res.Class == deliver.Retry || res.Class == deliver.Unknown
 	if g.state != circuitClosed {
