@@ -141,3 +141,27 @@ func (l *loader) fixedHost(file, key, address string) {
 		l.at(file, key, "the host of %q holds an expression: an event would say where credentials go; write one integration for each host", address)
 	}
 }
+
+// DefaultAtOnce is how many deliveries of a source are published at once where its file does not say.
+const DefaultAtOnce = 512
+
+// EdgeLimits bound a webhook source's authentic deliveries. Beyond them it is answered 429 if it repeats; else nothing is refused: the
+// spool takes what is too much.
+type EdgeLimits struct {
+	Rate   PerSecond `yaml:"rate"`    // "200/s". Default none
+	Burst  int       `yaml:"burst"`   // deliveries at once that the rate forgives. Default two seconds' worth
+	AtOnce int       `yaml:"at_once"` // being published at the same time; more wait for a place. Default 512
+}
+
+// edgeLimits checks the limits of a source.
+func (l *loader) edgeLimits(file string, s *Source) {
+	switch {
+	case s.Limit == EdgeLimits{}:
+	case !s.Platform.Webhooks():
+		l.at(file, "limit", "limit is of webhooks, and %s sends none", s.Name)
+	case s.Limit.Rate < 0 || s.Limit.Burst < 0 || s.Limit.AtOnce < 0:
+		l.at(file, "limit", "a limit is not less than nothing")
+	case s.Limit.Burst > 0 && s.Limit.Rate == 0:
+		l.at(file, "limit", "burst is what rate forgives, and there is no rate")
+	}
+}

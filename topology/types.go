@@ -96,6 +96,8 @@ type Source struct {
 	Secrets []Secret `yaml:"secrets"`
 	// MaxBody is the largest body or file taken, in bytes; 413 beyond. Default 1 MiB (files: 64 MiB).
 	MaxBody Bytes `yaml:"max_body"`
+	// Limit bounds how many authentic deliveries it may have taken in.
+	Limit EdgeLimits `yaml:"limit"`
 	// AnswerWithin is how long a delivery may take here; 503 goes out a tenth before. Default by platform, and four
 	// fifths of Patience at most.
 	AnswerWithin Duration `yaml:"answer_within"`

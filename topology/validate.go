@@ -71,6 +71,7 @@ func (l *loader) source(t *Topology, s *Source) {
 		l.at(file, "system", "system is missing: name whose opinion these events are (shop, erp, warehouse, ...)")
 	}
 	l.checks(file, s)
+	l.edgeLimits(file, s)
 	if s.Platform != Files {
 		l.eventTypes(file, "emits", s.Emits)
 	}
