@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -19,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/binaryandbeyond/seam/console"
@@ -43,6 +45,7 @@ type Config struct {
 	// WellKnownPorts puts the embedded broker and registry where other verbs look for them, if that is free.
 	WellKnownPorts bool
 	Listen         string // of the edge, which may face the internet. Default 127.0.0.1:8080
+	MaxConnections int    // of the edge at once; more wait to be accepted. Default 1024
 	// Console is where people and scrapers look: orders, /metrics. It has no sign-in and shows business data, so it must not
 	// face the internet. Default a free loopback port.
 	Console string
@@ -167,8 +170,8 @@ func Run(ctx context.Context, c Config) error {
 		health.full, health.spools = edge.Full, edge.Spools
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	serve(ctx, g, outside, c.edgeHandler(edge, health))
-	serve(ctx, g, inside, c.consoleHandler(view, reg, health))
+	serve(ctx, g, netutil.LimitListener(outside, cmp.Or(c.MaxConnections, maxConnections)), c.edgeHandler(edge, health), answerTime)
+	serve(ctx, g, inside, c.consoleHandler(view, reg, health), 0)
 	g.Go(func() error { return health.watch(ctx, needs) })
 	g.Go(func() error { return shapes.Run(ctx) })
 	if c.runs("edge") {
@@ -314,9 +317,10 @@ func (c *Config) listen(info *Info) (inside, outside net.Listener, err error) {
 	return inside, outside, nil
 }
 
-// serve answers on a listener until ctx ends, and lets what is under way finish.
-func serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handler http.Handler) {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+// serve answers on a listener until ctx ends, and lets what is under way finish. An answer may take so long to be made and read; 0: any
+// time.
+func serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handler http.Handler, answers time.Duration) {
+	server := &http.Server{Handler: handler, WriteTimeout: answers, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	g.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
@@ -342,7 +346,7 @@ func (c *Config) edgeHandler(edge *producers.Edge, health *health) http.Handler 
 		mux.Handle("/in/", edge.Handler())
 	}
 	probes(mux, health, true)
-	return mux
+	return bodiesIn(mux, bodyTime)
 }
 
 // consoleHandler is what people and scrapers reach.

@@ -214,6 +214,9 @@ func (e *engine) result(ev evResult) {
 	case deliver.Credentials:
 		// The gate is shut now; the event stands in line until somebody mends the key.
 		e.log.Error("credentials are refused: calls stop until they work", "team", e.in.Team, "status", res.Status)
+	case deliver.Barred:
+		// So is it here, until somebody mends the address or the settings.
+		e.log.Error("a call may not go out: calls stop until it may", "team", e.in.Team, "why", res.Detail)
 	case deliver.Unknown:
 		it.released = ""
 		it.uncertain(now.Add(-res.Took))

@@ -23,7 +23,7 @@ func Run(ctx context.Context, c Config) error {
 	if c.Facts == nil && c.Integration.TellsFacts() {
 		return fmt.Errorf("worker %s: its body names facts (%s), and there is nobody to ask for them", c.Integration.Name, c.Integration.Mark)
 	}
-	kinds, err := deliver.New(c.Integration)
+	kinds, err := deliver.New(c.Integration, c.Topology.Outbound())
 	if err != nil {
 		return fmt.Errorf("worker %s: %w", c.Integration.Name, err)
 	}
