@@ -8,10 +8,12 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/binaryandbeyond/seam/app"
+	"github.com/binaryandbeyond/seam/consumers"
 	"github.com/binaryandbeyond/seam/drills"
 	"github.com/binaryandbeyond/seam/drills/sim"
 	"github.com/binaryandbeyond/seam/topology"
@@ -20,7 +22,7 @@ import (
 // run is seam run: the real thing.
 func (c *cli) run() *cobra.Command {
 	var cfg app.Config
-	var level string
+	var level, grace string
 	var scale float64
 	cmd := &cobra.Command{
 		Use: "run", Args: cobra.NoArgs,
@@ -36,6 +38,9 @@ func (c *cli) run() *cobra.Command {
 			log, err := logger(cmd.ErrOrStderr(), level)
 			if err != nil {
 				return err
+			}
+			if cfg.Grace, err = graceOf(grace); err != nil {
+				return usage{err}
 			}
 			if cfg.Topology, err = loaderOf(cfg.Only)(c.files(), topology.WithFiles(os.LookupEnv)); err != nil {
 				return err
@@ -67,6 +72,7 @@ func (c *cli) run() *cobra.Command {
 	f.StringSliceVar(&cfg.Only, "only", nil, "roles to run: edge, reconcile, names of integrations; all when empty")
 	f.Float64Var(&scale, "time-scale", 1, "multiply every duration of the topology, for drills")
 	f.Lookup("time-scale").Hidden = true
+	f.StringVar(&grace, "grace", env("SEAM_GRACE", consumers.DefaultGrace.String()), "how long a stop (SIGTERM) lets requests and calls under way end; a second signal ends at once (SEAM_GRACE)")
 	f.BoolVar(&cfg.Apply, "apply", false, "create topics and schemas that a real cluster lacks first")
 	f.StringVar(&level, "log-level", env("SEAM_LOG_LEVEL", "info"), "debug, info, warn or error (SEAM_LOG_LEVEL)")
 	return cmd
@@ -78,6 +84,15 @@ func loaderOf(roles []string) func(fs.FS, func(string) (string, bool)) (*topolog
 		return topology.LoadForReading
 	}
 	return topology.Load
+}
+
+// graceOf reads --grace.
+func graceOf(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("--grace (SEAM_GRACE) is %q: a duration such as 25s", text)
+	}
+	return d, nil
 }
 
 // env is a variable or its default.

@@ -39,6 +39,7 @@ type usage struct{ error }
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal is nobody's: it ends the process at once
 	ran := false
 	root := newRoot(stdout, &ran)
 	root.SetArgs(args)

@@ -61,7 +61,9 @@ type Config struct {
 	Only []string
 	// Apply creates what the topology lacks in a real cluster first; without it a lack is an error. An embedded one is
 	// always brought to the topology.
-	Apply  bool
+	Apply bool
+	// Grace is how long requests and calls under way may take once the context has ended. Default consumers.DefaultGrace.
+	Grace  time.Duration
 	Logger *slog.Logger
 	// Ready is called once webhooks are taken; nil for nobody.
 	Ready func(Info)
@@ -76,10 +78,8 @@ type Info struct {
 	Embedded         bool
 }
 
-const shutdownGrace = 5 * time.Second // of requests under way when the context ends
-
-// Run runs the roles until ctx ends, then stops them in order: the edge takes no more, the workers finish the calls under
-// way and commit, the clients close.
+// Run runs the roles until ctx ends, then stops them within Config.Grace: the process is not ready any more, the edge takes no
+// more and answers what it took, the workers finish the calls under way, commit and leave their groups, the clients close.
 func Run(ctx context.Context, c Config) error {
 	info := Info{BootstrapServers: c.Brokers, RegistryURL: c.Registry}
 	if err := c.check(); err != nil {
@@ -156,8 +156,8 @@ func Run(ctx context.Context, c Config) error {
 	}
 	var ready atomic.Bool
 	g, ctx := errgroup.WithContext(ctx)
-	serve(ctx, g, outside, c.edgeHandler(edge, &ready))
-	serve(ctx, g, inside, c.consoleHandler(view, reg, &ready))
+	c.serve(ctx, g, outside, c.edgeHandler(edge, &ready))
+	c.serve(ctx, g, inside, c.consoleHandler(view, reg, &ready))
 	g.Go(func() error {
 		<-ctx.Done()
 		ready.Store(false)
@@ -190,7 +190,7 @@ func Run(ctx context.Context, c Config) error {
 			continue
 		}
 		g.Go(func() error {
-			return consumers.Run(ctx, consumers.Config{Topology: c.Topology, Integration: in, Options: cluster, Serde: serde, Instance: instance, Static: static,
+			return consumers.Run(ctx, consumers.Config{Topology: c.Topology, Integration: in, Options: cluster, Serde: serde, Instance: instance, Static: static, Grace: c.Grace,
 				Facts: facts, Ledger: disk, Metrics: metrics, Contracts: shapes, Logger: c.Logger, Report: c.report(ctx, client, serde)})
 		})
 	}
@@ -225,6 +225,9 @@ func (c *Config) ledgers() (*ledger.Disk, error) {
 func (c *Config) check() error {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Grace <= 0 {
+		c.Grace = consumers.DefaultGrace
 	}
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:8080"
@@ -306,8 +309,8 @@ func (c *Config) listen(info *Info) (inside, outside net.Listener, err error) {
 	return inside, outside, nil
 }
 
-// serve answers on a listener until ctx ends, and lets what is under way finish.
-func serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handler http.Handler) {
+// serve answers on a listener until ctx ends, and lets what is under way finish within the grace.
+func (c *Config) serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handler http.Handler) {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	g.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -317,7 +320,7 @@ func serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handle
 	})
 	g.Go(func() error {
 		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Grace)
 		defer cancel()
 		err := server.Shutdown(grace)
 		if errors.Is(err, context.DeadlineExceeded) { // its source sends again what was under way

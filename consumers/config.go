@@ -29,6 +29,9 @@ type Config struct {
 	Tick time.Duration
 	// Session is the group's session.timeout.ms. Default 12s; calls are allowed for three quarters of it after a heartbeat.
 	Session time.Duration
+	// Grace is how long a stop takes at most: calls under way may end, and are ended when a quarter of it, 5s at most, is left
+	// for the last commit. Default DefaultGrace.
+	Grace time.Duration
 	// Facts is asked before each call whose body names facts. Required where a route's does.
 	Facts   Facts
 	Ledger  *ledger.Disk // local copy of the ledgers, shared by the workers of a process; nil keeps them in memory
@@ -56,6 +59,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Session == 0 {
 		c.Session = 12 * time.Second
+	}
+	if c.Grace <= 0 {
+		c.Grace = DefaultGrace
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -216,6 +216,7 @@ func (e *engine) settleRevoked() {
 		if p.revoked == nil || p.calls > 0 {
 			continue
 		}
+		e.withdraw(p)
 		if e.batch.touches(p) {
 			e.commit()
 			continue
