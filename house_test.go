@@ -26,7 +26,7 @@ const module = "github.com/binaryandbeyond/seam"
 // plan says which packages of ours a package may import outside its tests. Data flows one way: producers and
 // consumers meet in a topic, never in an import. A new package is a new row.
 var plan = map[string][]string{
-	".":                          {"app", "bench", "console", "consumers", "consumers/reconcile", "consumers/reconcile/export", "consumers/replay", "contract", "contract/spec", "drills", "drills/sim", "mcp", "producers", "schemas", "schemas/sealing", "snippets", "topology", "topology/review", "topology/scaffold", "trial"},
+	".":                          {"app", "bench", "console", "consumers", "consumers/reconcile", "consumers/reconcile/export", "consumers/replay", "contract", "contract/spec", "drills", "drills/sim", "mcp", "producers", "schemas", "schemas/sealing", "snippets", "topology", "topology/review", "topology/scaffold", "tracing", "trial"},
 	"schemas":                    {},
 	"schemas/sealing":            {"schemas", "topology"},
 	"snippets":                   {},
@@ -36,8 +36,9 @@ var plan = map[string][]string{
 	"topology/topologytest":      {"topology", "schemas"},
 	"contract":                   {"schemas", "topology"},
 	"contract/spec":              {"schemas", "topology"},
-	"producers":                  {"contract", "schemas", "topology"},
-	"consumers":                  {"consumers/deliver", "consumers/ledger", "consumers/replay", "consumers/rules", "contract", "schemas", "topology"},
+	"tracing":                    {"schemas"},
+	"producers":                  {"contract", "schemas", "topology", "tracing"},
+	"consumers":                  {"consumers/deliver", "consumers/ledger", "consumers/replay", "consumers/rules", "contract", "schemas", "topology", "tracing"},
 	"consumers/ledger":           {"schemas"},
 	"consumers/rules":            {"schemas", "topology"},
 	"consumers/deliver":          {"contract", "schemas", "topology"},

@@ -61,7 +61,7 @@ type killer struct {
 func (k *killer) start(ctx context.Context, s drills.Setting, ready func(drills.Running)) error {
 	listen := freeAddress(k.t)
 	console := freeAddress(k.t, listen)
-	environ := append(os.Environ(), beSeam+"=1")
+	environ := append(os.Environ(), beSeam+"=1", "SEAM_LOG_OUTCOMES=all")
 	for name, value := range s.Env {
 		environ = append(environ, name+"="+value)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/binaryandbeyond/seam/console"
@@ -65,6 +66,9 @@ type Config struct {
 	// Grace is how long requests and calls under way may take once the context has ended. Default consumers.DefaultGrace.
 	Grace  time.Duration
 	Logger *slog.Logger
+	// LogOutcomes is which outcomes the log tells at info: see consumers.Config.
+	LogOutcomes string
+	Tracer      trace.Tracer // nil: spans are nobody's
 	// Ready is called once webhooks are taken; nil for nobody.
 	Ready func(Info)
 }
@@ -131,7 +135,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	edge, err := producers.New(producers.Config{Contracts: shapes, Topology: c.Topology, Options: cluster, Publisher: producers.NewPublisher(client, serde, c.Topology), SpoolDir: dir, Registerer: reg, Logger: c.Logger})
+	edge, err := producers.New(producers.Config{Contracts: shapes, Topology: c.Topology, Options: cluster, Publisher: producers.NewPublisher(client, serde, c.Topology), SpoolDir: dir, Registerer: reg, Tracer: c.Tracer, Logger: c.Logger})
 	if err != nil {
 		return err
 	}
@@ -191,7 +195,7 @@ func Run(ctx context.Context, c Config) error {
 		}
 		g.Go(func() error {
 			return consumers.Run(ctx, consumers.Config{Topology: c.Topology, Integration: in, Options: cluster, Serde: serde, Instance: instance, Static: static, Grace: c.Grace,
-				Facts: facts, Ledger: disk, Metrics: metrics, Contracts: shapes, Logger: c.Logger, Report: c.report(ctx, client, serde)})
+				Facts: facts, Ledger: disk, Metrics: metrics, Contracts: shapes, Logger: c.Logger, LogOutcomes: c.LogOutcomes, Tracer: c.Tracer, Report: c.report(ctx, client, serde)})
 		})
 	}
 	ready.Store(true)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
@@ -36,9 +37,13 @@ type Config struct {
 	Facts   Facts
 	Ledger  *ledger.Disk // local copy of the ledgers, shared by the workers of a process; nil keeps them in memory
 	Metrics *Metrics     // default: not registered anywhere
+	// Tracer begins the spans of events and calls; nil for none. The context that an event carries is sent on all the same.
+	Tracer trace.Tracer
 	// Contracts watches what the downstream answers; nil for nobody.
 	Contracts *contract.Watch
 	Logger    *slog.Logger
+	// LogOutcomes is which outcomes are told at info: LogActed (default), LogAll or LogNone.
+	LogOutcomes string
 	// Report is told the worker's status when it changes and every few seconds; nil for nobody.
 	Report func(*schemas.WorkerStatus)
 	// Now is the clock. Default time.Now.

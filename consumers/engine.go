@@ -280,7 +280,7 @@ func (e *engine) receive(rec *kgo.Record) {
 	p.offsets.receive(rec.Offset)
 	it := &item{rec: rec}
 	env, whole := schemas.EnvelopeOf(rec.Headers)
-	if it.env.TraceParent = env.TraceParent; whole {
+	if it.env.TraceParent, it.env.TraceState = env.TraceParent, env.TraceState; whole {
 		it.env = env
 	}
 	key := string(rec.Key)

@@ -245,6 +245,7 @@ func (e *engine) remove(p *partition) {
 	}
 	e.Metrics.lost.DeleteLabelValues(e.in.Name, p.tp.topic, strconv.Itoa(int(p.tp.partition)))
 	e.share()
+	p.abandon()
 	for _, ln := range p.lanes {
 		for _, it := range ln.queue {
 			e.unreserve(it)

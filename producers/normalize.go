@@ -23,7 +23,7 @@ type delivery struct {
 	header   http.Header
 	body     []byte
 	received time.Time       // our clock
-	trace    string          // W3C traceparent
+	trace    schemas.Trace   // that its records carry
 	shapes   *contract.Watch // nil: its shape is not looked at
 }
 
