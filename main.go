@@ -37,9 +37,8 @@ type usage struct{ error }
 
 // run is the whole command: exit 0 ok, 1 found a fault or failed, 2 wrong usage.
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal is nobody's: it ends the process at once
 	ran := false
 	root := newRoot(stdout, &ran)
 	root.SetArgs(args)
@@ -61,6 +60,22 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	return 1
+}
+
+// interruptible is a context that the first SIGINT or SIGTERM ends. A second one is nobody's, and ends the process at once.
+func interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+		case <-ctx.Done():
+		}
+		signal.Stop(signals) // before anything that follows can be seen
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 // newRoot is the tree of verbs; ran is set once a verb's own work begins, which is where wrong usage ends.

@@ -152,6 +152,8 @@ func (p *proc) note(line string) {
 		return
 	case strings.Contains(line, `"msg":"worker restarts"`):
 		p.tally.add("engine restarts")
+	case strings.Contains(line, `"msg":"the worker stops: no new calls"`):
+		p.tally.add("stops/" + p.name)
 	case strings.Contains(line, `"level":"INFO"`):
 		return
 	}
