@@ -37,7 +37,7 @@ type usage struct{ error }
 
 // run is the whole command: exit 0 ok, 1 found a fault or failed, 2 wrong usage.
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	ran := false
 	root := newRoot(stdout, &ran)
@@ -60,6 +60,22 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	return 1
+}
+
+// interruptible is a context that the first SIGINT or SIGTERM ends. A second one is nobody's, and ends the process at once.
+func interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+		case <-ctx.Done():
+		}
+		signal.Stop(signals) // before anything that follows can be seen
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 // newRoot is the tree of verbs; ran is set once a verb's own work begins, which is where wrong usage ends.
@@ -124,23 +140,34 @@ func (c *cli) brokerList() []string {
 	return strings.Split(c.brokers, ",")
 }
 
-// logger writes JSON lines to w from a level on.
-func logger(w io.Writer, level string) (*slog.Logger, error) {
+// logger writes lines to w from a level on: JSON, or key=value as text.
+func logger(w io.Writer, level, format string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("--log-level %q: debug, info, warn or error", level)
 	}
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})), nil
+	options := &slog.HandlerOptions{Level: l}
+	switch format {
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	}
+	return nil, fmt.Errorf("--log-format %q: json or text", format)
 }
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, Example: "  seam version",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v := version
-			if info, ok := debug.ReadBuildInfo(); ok && v == "devel" && info.Main.Version != "" && info.Main.Version != "(devel)" {
-				v = info.Main.Version
-			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "seam", v)
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "seam", built())
 			return err
 		}}
+}
+
+// built is the version of this build.
+func built() string {
+	if info, ok := debug.ReadBuildInfo(); ok && version == "devel" && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return version
 }
