@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 
+	"github.com/binaryandbeyond/seam/connect"
 	"github.com/binaryandbeyond/seam/topology"
 )
 
@@ -53,7 +54,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, errChanges):
 		return 2
 	}
-	fmt.Fprintf(stderr, "seam: %v\n", err)
+	fmt.Fprintf(stderr, "seam: %v\n", connect.Explain(err))
 	var wrong usage
 	if !ran || errors.As(err, &wrong) {
 		fmt.Fprintf(stderr, "see seam --help\n")
@@ -109,11 +110,22 @@ func (c *cli) connect() (options []kgo.Opt, registry *sr.Client, err error) {
 	if url == "" {
 		return nil, nil, errors.New("--bootstrap-server is given without --registry")
 	}
-	if options, err = kafkaOptions(); err != nil {
-		return nil, nil, err
+	var registryOptions []sr.ClientOpt
+	if c.brokers != "" {
+		if options, registryOptions, err = signIn(); err != nil {
+			return nil, nil, err
+		}
 	}
-	registry, err = sr.NewClient(sr.URLs(url))
+	registry, err = sr.NewClient(append(registryOptions, sr.URLs(url))...)
 	return append(options, kgo.SeedBrokers(strings.Split(brokers, ",")...)), registry, err
+}
+
+// signIn is how a cluster that is not embedded, and its registry, are reached beside their addresses.
+func signIn() (kafka []kgo.Opt, registry []sr.ClientOpt, err error) {
+	if kafka, err = connect.Kafka(os.LookupEnv); err == nil {
+		registry, err = connect.Registry(os.LookupEnv)
+	}
+	return kafka, registry, err
 }
 
 // brokerList is the brokers given; nil when none are.
