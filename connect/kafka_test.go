@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"maps"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -123,22 +124,34 @@ func TestKafkaCertificate(t *testing.T) {
 	}
 }
 
-// TestKafkaNoTLSThere: a listener without TLS is told apart from one that is down.
+// TestKafkaNoTLSThere: a listener without TLS is told apart from one that is down, whether it answers in its own words or hangs up,
+// as Kafka does.
 func TestKafkaNoTLSThere(t *testing.T) {
 	t.Parallel()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
 	opts, err := connect.Kafka(vars(map[string]string{"SEAM_KAFKA_TLS": "true"}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := ping(t, fake.ListenAddrs()[0], opts); err == nil {
-		t.Error("a broker without TLS was spoken to by TLS")
-	} else {
-		t.Log(err)
+	for words, want := range map[string]string{"not TLS": "it does not speak TLS there", "": "the listener wants TLS, or signing in, or neither"} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { ln.Close() })
+		go func() {
+			for {
+				conn, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Read(make([]byte, 4096))
+				_, _ = conn.Write([]byte(words))
+				conn.Close()
+			}
+		}()
+		if err := ping(t, ln.Addr().String(), opts); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a listener that says %q: %v, want %q", words, err, want)
+		}
 	}
 }
 
