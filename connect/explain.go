@@ -3,7 +3,6 @@ package connect
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 
@@ -17,7 +16,6 @@ func Explain(err error) error {
 	mend := ""
 	var (
 		closed *kgo.ErrFirstReadEOF
-		remote *net.OpError
 		answer *sr.ResponseError
 	)
 	switch {
@@ -35,8 +33,6 @@ func Explain(err error) error {
 		mend = "the listener wants TLS, or signing in, or neither: see SEAM_KAFKA_TLS and SEAM_KAFKA_SASL, and the port of SEAM_BROKERS"
 	case strings.Contains(err.Error(), "speaking to a tls endpoint"): // franz-go has no type for it
 		mend = "the listener wants TLS: set SEAM_KAFKA_TLS=true, or SEAM_KAFKA_CA"
-	case errors.As(err, &remote) && remote.Op == "remote error": // crypto/tls: an alert that was received
-		mend = "the other side did not take our certificate: see SEAM_KAFKA_CERT and SEAM_KAFKA_KEY, for the registry SEAM_REGISTRY_CERT and SEAM_REGISTRY_KEY"
 	case errors.As(err, &answer) && answer.StatusCode == http.StatusUnauthorized:
 		mend = "the registry does not know us: see SEAM_REGISTRY_USER and SEAM_REGISTRY_PASSWORD, or SEAM_REGISTRY_TOKEN..."
 	case errors.As(err, &answer) && answer.StatusCode == http.StatusForbidden:

@@ -56,7 +56,7 @@ func TestRegistrySignsIn(t *testing.T) {
 		{"wrong password", map[string]string{"USER": "seam", "PASSWORD": "wrong-horse"}, "", "the registry does not know us: see SEAM_REGISTRY_USER"},
 		{"who may not", map[string]string{"USER": "reader", "PASSWORD": "hush"}, "", "the registry does not let us"},
 		{"no header", map[string]string{"USER": "seam", "PASSWORD": "hush"}, "HEADERS", "which?"},
-		{"no certificate", map[string]string{"USER": "seam", "PASSWORD": "hush"}, "CERT KEY", "for the registry SEAM_REGISTRY_CERT and SEAM_REGISTRY_KEY"},
+		{"no certificate", map[string]string{"USER": "seam", "PASSWORD": "hush"}, "CERT KEY", "see SEAM_REGISTRY_CERT and SEAM_REGISTRY_KEY"},
 		{"unknown authority", map[string]string{"USER": "seam", "PASSWORD": "hush", "TLS": "true"}, "CA", "set SEAM_REGISTRY_CA to the PEM file"},
 	} {
 		set := map[string]string{}

@@ -87,7 +87,22 @@ func (s *secured) dial(ctx context.Context, network, address string) (net.Conn, 
 	if err != nil {
 		return nil, s.explain(address, err)
 	}
-	return conn, nil
+	return &secureConn{conn, s}, nil
+}
+
+// secureConn is a connection by TLS. In TLS 1.3 a server refuses a client's certificate only after the handshake, in the first read.
+type secureConn struct {
+	net.Conn
+	of *secured
+}
+
+// Read adds to an alert of the other side which variables it is about.
+func (c *secureConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if alert := (*net.OpError)(nil); errors.As(err, &alert) && alert.Op == "remote error" {
+		err = fmt.Errorf("%w: it did not take our certificate: see %s and %s", err, c.of.name("CERT"), c.of.name("KEY"))
+	}
+	return n, err
 }
 
 // explain says what a handshake that failed asks of the settings.
