@@ -61,7 +61,7 @@ type podSpec struct {
 		LivenessProbe  any `yaml:"livenessProbe"`
 		ReadinessProbe any `yaml:"readinessProbe"`
 		VolumeMounts   []struct {
-			Name, MountPath string
+			MountPath string `yaml:"mountPath"`
 		} `yaml:"volumeMounts"`
 	}
 }
@@ -241,7 +241,7 @@ func TestChartRefuses(t *testing.T) {
 		least + "egde: {replicas: 1}\n":                                          "additional properties 'egde' not allowed",
 		least + "secrets: {SHOPIFY_SECRET: hush}\n":                              "at '/secrets/SHOPIFY_SECRET': got string, want object",
 		least + "secrets: {SHOPIFY_SECRET: {secret: sources}}\n":                 "missing property 'key'",
-		least + "integrations: {reconcile: {}}\n":                                "at '/integrations'",
+		least + "integrations: {reconcile: {}}\n":                                "invalid propertyName 'reconcile'",
 		least + "reconcile: {replicas: 2}\n":                                     "at '/reconcile/view'",
 		least + "edge: {ingress: {enabled: true, host: hooks.example}}\n":        "at '/edge/ingress/tlsSecret': minLength",
 		least + "autoscaling: {enabled: true}\n":                                 "at '/autoscaling/prometheus': minLength",

@@ -33,6 +33,9 @@ const (
 	strangerSecret = "stranger-secret-03bd"
 )
 
+// tokenLife is shorter than the test, and so is the session that the broker gives.
+const tokenLife = 5 * time.Second
+
 // secured is a Kafka of the test's own that takes nobody unknown, a registry that does neither, and who is known to them.
 type secured struct {
 	*testing.T
@@ -72,6 +75,7 @@ func newSecured(t *testing.T) *secured {
 	s.who = map[string]map[string]string{
 		"admin":     {"SEAM_KAFKA_USER": "admin", "SEAM_KAFKA_PASSWORD_FILE": filepath.Join(dir, "admin.password")},
 		"edge":      {"SEAM_KAFKA_USER": "edge", "SEAM_KAFKA_PASSWORD_FILE": filepath.Join(dir, "edge.password")},
+		"astray":    {"SEAM_KAFKA_USER": "edge", "SEAM_KAFKA_PASSWORD_FILE": filepath.Join(dir, "edge.password")},
 		"stranger":  {"SEAM_KAFKA_USER": "edge", "SEAM_KAFKA_PASSWORD": strangerSecret},
 		"reconcile": {"SEAM_BROKERS": kafka["SEAM_LOCAL_MTLS"], "SEAM_KAFKA_CERT": filepath.Join(dir, "reconcile.crt"), "SEAM_KAFKA_KEY": filepath.Join(dir, "reconcile.key")},
 		"worker":    {"SEAM_KAFKA_TOKEN_URL": s.issuer.url + "/token", "SEAM_KAFKA_CLIENT_ID": "worker", "SEAM_KAFKA_CLIENT_SECRET": workerSecret},
@@ -150,7 +154,7 @@ func registryThatAsks(t *testing.T) (url, ca string) {
 	return web.URL, ca
 }
 
-// issuer gives the client worker tokens that end after three seconds (RFC 6749, 4.4), and their key to who checks them (RFC 7517).
+// issuer gives the client worker tokens that end after tokenLife (RFC 6749, 4.4), and their key to who checks them (RFC 7517).
 type issuer struct {
 	url   string
 	key   *rsa.PrivateKey
@@ -174,14 +178,14 @@ func newIssuer(t *testing.T) *issuer {
 			http.Error(w, `{"error": "invalid_client"}`, http.StatusUnauthorized)
 			return
 		}
-		token, err := i.token(time.Now(), 3*time.Second)
+		token, err := i.token(time.Now(), tokenLife)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
 		i.given.Add(1)
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 3})
+		_ = json.NewEncoder(w).Encode(map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": int(tokenLife / time.Second)})
 	})
 	web := httptest.NewServer(mux)
 	t.Cleanup(web.Close)

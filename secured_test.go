@@ -33,7 +33,7 @@ func TestSecured(t *testing.T) {
 	s.seam("admin", 0, "", "apply")
 	s.seam("admin", 0, "nothing to do", "plan")
 	s.seam("stranger", 1, "the broker does not know this user and password or token: see SEAM_KAFKA_USER", "plan")
-	wrong := s.start("edge", "--only", "analytics", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0")
+	wrong := s.start("astray", "--only", "analytics", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0")
 	topologytest.Eventually(t, "the edge's user may not work for an integration, and its log says what to do", func() error {
 		if said := wrong.words(); !strings.Contains(said, "this principal lacks access: name it in access.yaml") {
 			return errors.New(said)
@@ -46,11 +46,11 @@ func TestSecured(t *testing.T) {
 	console := freeAddress(t, edge)
 	s.start("edge", "--only", "edge", "--listen", edge, "--console", "127.0.0.1:0")
 	s.start("reconcile", "--only", "reconcile", "--listen", "127.0.0.1:0", "--console", console)
-	s.start("worker", "--only", "analytics", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0")
+	worker := s.start("worker", "--only", "analytics", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0")
 	s.order(edge, "8001")
 	topologytest.Eventually(t, "the reconciler knows what became of the order", func() error { return says("http://"+console+"/orders/8001", `"delivered"`) })
 
-	// The broker ends a session after two seconds. The worker has signed in again by then, and later with another token.
+	// The broker ends a session after five seconds, and a token's life is as long: the worker signs in again by then, with another.
 	before := s.issuer.given.Load()
 	topologytest.Eventually(t, "two more tokens are asked for", func() error {
 		if now := s.issuer.given.Load(); now < before+2 {
@@ -59,6 +59,13 @@ func TestSecured(t *testing.T) {
 		return nil
 	})
 	s.order(edge, "8002")
+
+	// What it has written it may read again.
+	if err := worker.stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	s.start("worker", "--only", "analytics", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0")
+	s.order(edge, "8003")
 }
 
 // seam runs a verb as somebody, and holds it to its exit code and to something that it says.
@@ -94,6 +101,9 @@ func (s *secured) start(who string, args ...string) *proc {
 			s.Error(err)
 		}
 		s.quiet(who, said)
+		if who != "astray" && bytes.Contains(said, []byte("AUTHORIZATION_FAILED")) {
+			s.Errorf("%s may do less than it needs:\n%s", who, said)
+		}
 	})
 	ctx, cancel := context.WithTimeout(s.Context(), 2*time.Minute)
 	defer cancel()

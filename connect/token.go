@@ -19,7 +19,8 @@ import (
 
 const (
 	tokenTimeout = 10 * time.Second // of a request for a token
-	renewAfter   = 0.8              // of a token's life, as sasl.login.refresh.window.factor of Kafka's clients
+	renewAt      = 5                // a token is used until a fifth of its life is left: Kafka's sasl.login.refresh.window.factor is 0.8
+	leastLeft    = 10 * time.Second // of a token: with less the broker's session would end before it is of use
 )
 
 // bearer gives the token to sign in with; nil when no variable asks for one.
@@ -120,7 +121,7 @@ type tokens struct {
 	renew time.Time // zero for a token that says no end: it is asked for each time
 }
 
-// current is a token with a fifth of its life left at least.
+// current is a token with a fifth of its life and ten seconds left at least; one that is shorter is asked for each time.
 func (t *tokens) current(ctx context.Context) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -134,7 +135,7 @@ func (t *tokens) current(ctx context.Context) (string, error) {
 	}
 	t.text, t.renew = token.AccessToken, time.Time{}
 	if !token.Expiry.IsZero() {
-		t.renew = now.Add(time.Duration(renewAfter * float64(token.Expiry.Sub(now))))
+		t.renew = token.Expiry.Add(-max(token.Expiry.Sub(now)/renewAt, leastLeft))
 	}
 	return t.text, nil
 }

@@ -84,19 +84,22 @@ func TestTokenOfAFile(t *testing.T) {
 	}
 }
 
-// TestTokenIsRenewed before it ends: at four fifths of its life, and not while more is left.
+// TestTokenIsRenewed before it ends: at four fifths of its life, and not while more is left; a short one with ten seconds left.
 func TestTokenIsRenewed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		given := 0
+		given, life := 0, 10*time.Minute
 		current := connect.Tokens(func() (*oauth2.Token, error) {
 			given++
-			return &oauth2.Token{AccessToken: fmt.Sprintf("token-%d", given), Expiry: time.Now().Add(10 * time.Minute)}, nil
+			return &oauth2.Token{AccessToken: fmt.Sprintf("token-%d", given), Expiry: time.Now().Add(life)}, nil
 		})
 		for _, tt := range []struct {
 			after time.Duration
+			life  time.Duration // of the next one
 			want  string
-		}{{0, "token-1"}, {8*time.Minute - time.Second, "token-1"}, {time.Second, "token-2"}, {7 * time.Minute, "token-2"}, {2 * time.Minute, "token-3"}} {
+		}{{0, 10 * time.Minute, "token-1"}, {8*time.Minute - time.Second, 10 * time.Minute, "token-1"}, {time.Second, 10 * time.Minute, "token-2"}, {7 * time.Minute, 10 * time.Minute, "token-2"},
+			{2 * time.Minute, 20 * time.Second, "token-3"}, {9 * time.Second, 20 * time.Second, "token-3"}, {time.Second, 5 * time.Second, "token-4"}, {0, 5 * time.Second, "token-5"}} {
+			life = tt.life
 			<-time.After(tt.after)
 			if got, err := current(t.Context()); err != nil || got != tt.want {
 				t.Errorf("after another %v: %s, %v, want %s", tt.after, got, err, tt.want)
