@@ -14,6 +14,7 @@ import (
 // health is seam health: a probe for images that have nothing else to ask with.
 func (c *cli) health() *cobra.Command {
 	var limit time.Duration
+	var anything bool
 	cmd := &cobra.Command{
 		Use: "health [URL]", Args: cobra.MaximumNArgs(1),
 		Short: "Ask a seam run whether it is ready; for a container's health check",
@@ -36,13 +37,14 @@ func (c *cli) health() *cobra.Command {
 				return err
 			}
 			defer resp.Body.Close()
-			if resp.StatusCode != http.StatusOK {
+			if resp.StatusCode != http.StatusOK && !anything {
 				return fmt.Errorf("%s: %s", url, resp.Status)
 			}
 			return nil
 		},
 	}
 	cmd.Flags().DurationVar(&limit, "timeout", 5*time.Second, "how long it may take")
+	cmd.Flags().BoolVar(&anything, "any", false, "take any answer, of what has no /readyz")
 	return cmd
 }
 

@@ -144,7 +144,7 @@ func TestVersionsAgree(t *testing.T) {
 		}
 	}
 	goVersion := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "go.mod"))
-	if goVersion == nil || !strings.Contains(read(t, "deploy/Dockerfile"), "FROM golang:"+goVersion[1]+"-") {
+	if goVersion == nil || !strings.Contains(read(t, "deploy/Dockerfile"), "FROM golang:"+goVersion[1]+".") {
 		t.Errorf("deploy/Dockerfile does not build with the Go of go.mod: %v", goVersion)
 	}
 }

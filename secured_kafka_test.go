@@ -59,7 +59,7 @@ func newSecured(t *testing.T) *secured {
 		oauth+"jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;",
 		oauth+"server.callback.handler.class=org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler",
 		"sasl.oauthbearer.jwks.endpoint.url="+jwks, "sasl.oauthbearer.expected.audience=kafka", "sasl.oauthbearer.expected.issuer="+s.issuer.url,
-		"connections.max.reauth.ms=2000")
+		"connections.max.reauth.ms=5000")
 	if err != nil {
 		t.Fatal(err)
 	}
