@@ -56,7 +56,7 @@ func (c *cli) run() *cobra.Command {
 			cfg.Logger, cfg.Brokers, cfg.Registry, cfg.View, cfg.WellKnownPorts = log, c.brokerList(), c.registry, c.view, true
 			cfg.BrokersFrom = c.pointer()
 			if cfg.Brokers != nil {
-				if cfg.Options, err = kafkaOptions(); err != nil {
+				if cfg.Options, cfg.RegistryOptions, err = signIn(); err != nil {
 					return err
 				}
 			}

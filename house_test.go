@@ -26,7 +26,7 @@ const module = "github.com/binaryandbeyond/seam"
 // plan says which packages of ours a package may import outside its tests. Data flows one way: producers and
 // consumers meet in a topic, never in an import. A new package is a new row.
 var plan = map[string][]string{
-	".":                          {"app", "bench", "console", "consumers", "consumers/reconcile", "consumers/reconcile/export", "consumers/replay", "contract", "contract/spec", "drills", "drills/sim", "mcp", "outbound", "producers", "schemas", "schemas/sealing", "snippets", "topology", "topology/review", "topology/scaffold", "tracing", "trial"},
+	".":                          {"app", "bench", "connect", "console", "consumers", "consumers/reconcile", "consumers/reconcile/export", "consumers/replay", "contract", "contract/spec", "drills", "drills/sim", "mcp", "outbound", "producers", "schemas", "schemas/sealing", "snippets", "topology", "topology/review", "topology/scaffold", "tracing", "trial"},
 	"schemas":                    {},
 	"outbound":                   {},
 	"schemas/sealing":            {"schemas", "topology"},
@@ -35,6 +35,7 @@ var plan = map[string][]string{
 	"topology/review":            {"outbound", "topology", "schemas"},
 	"topology/scaffold":          {"topology", "schemas"},
 	"topology/topologytest":      {"topology", "schemas"},
+	"connect":                    {"topology"},
 	"contract":                   {"schemas", "topology"},
 	"contract/spec":              {"schemas", "topology"},
 	"tracing":                    {"schemas"},
@@ -146,7 +147,7 @@ func TestVersionsAgree(t *testing.T) {
 		}
 	}
 	goVersion := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "go.mod"))
-	if goVersion == nil || !strings.Contains(read(t, "deploy/Dockerfile"), "FROM golang:"+goVersion[1]+"-") {
+	if goVersion == nil || !strings.Contains(read(t, "deploy/Dockerfile"), "FROM golang:"+goVersion[1]+".") {
 		t.Errorf("deploy/Dockerfile does not build with the Go of go.mod: %v", goVersion)
 	}
 }

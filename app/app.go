@@ -43,6 +43,8 @@ type Config struct {
 	// BrokersFrom is what names the brokers, for the error of a cluster that is another environment's: "SEAM_BROKERS".
 	BrokersFrom string
 	Options     []kgo.Opt // how else to reach the brokers: TLS, SASL. Default none
+	// RegistryOptions is how else to reach the registry: TLS, who asks. Default none.
+	RegistryOptions []sr.ClientOpt
 	// WellKnownPorts puts the embedded broker and registry where other verbs look for them, if that is free.
 	WellKnownPorts bool
 	Listen         string // of the edge, which may face the internet. Default 127.0.0.1:8080
@@ -106,7 +108,7 @@ func Run(ctx context.Context, c Config) error {
 		}()
 		info = Info{BootstrapServers: embedded.Brokers, RegistryURL: embedded.Registry, Embedded: true}
 	}
-	registry, err := sr.NewClient(sr.URLs(info.RegistryURL))
+	registry, err := sr.NewClient(append(slices.Clone(c.RegistryOptions), sr.URLs(info.RegistryURL))...)
 	if err != nil {
 		return fmt.Errorf("registry %s: %w", info.RegistryURL, err)
 	}
