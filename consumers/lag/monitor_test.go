@@ -100,9 +100,7 @@ func (r *rig) commit(group, topic string, partition int32, at int64) {
 // look has the monitor look, and gives what it then exports of what does not look like 0, without the prefix.
 func (r *rig) look() map[string]float64 {
 	r.Helper()
-	if err := r.m.Look(r.Context()); err != nil {
-		r.Fatal(err)
-	}
+	topologytest.Eventually(r, "the cluster tells all", func() error { return r.m.Look(r.Context()) }) // a new one makes its coordinators first
 	return r.exported()
 }
 
