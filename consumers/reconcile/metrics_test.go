@@ -151,7 +151,11 @@ func TestViewLag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer still.Close()
+	t.Cleanup(func() {
+		if err := still.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	now = at(300)
 	if lag := still.Lag(); lag != 300 {
 		t.Errorf("a lag of %v s, want the 300 since it was opened", lag)
