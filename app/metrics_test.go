@@ -39,10 +39,10 @@ import (
 func everything(prefix, downstream, dir string) fstest.MapFS {
 	about := "team: ops\ncomplete_within: 1h\nstale_after: 1h\noperation: do\n"
 	return fstest.MapFS{
-		"topics.yaml":     {Data: fmt.Appendf(nil, "prefix: %q\npartitions: 2\n", prefix)},
-		"teams.yaml":      {Data: []byte("ops: {pager: p}\n")},
-		"ownership.yaml":  {Data: []byte("order.total: {owner: shop, page: ops}\nunowned: [\"*\"]\n")},
-		"operations.yaml": {Data: []byte("place: {begins: [order.created], done: {a: 1h}, page: ops}\n")},
+		"topics.yaml":        {Data: fmt.Appendf(nil, "prefix: %q\npartitions: 2\n", prefix)},
+		"teams.yaml":         {Data: []byte("ops: {pager: p}\n")},
+		"ownership.yaml":     {Data: []byte("order.total: {owner: shop, page: ops}\nunowned: [\"*\"]\n")},
+		"operations.yaml":    {Data: []byte("place: {begins: [order.created], done: {a: 1h}, page: ops}\n")},
 		"sources/hooks.yaml": {Data: []byte("name: hooks\nsystem: shop\nteam: ops\nplatform: standardwebhooks\npatience: 5s\nretries_for: 0s\nspool: true\nsecrets: [secret]\n")},
 		"sources/files.yaml": {Data: []byte("name: files\nsystem: erp\nteam: ops\nplatform: files\nevery: 1s\ndir: " + dir + "\nfiles:\n  - {match: \"*.csv\", type: order.updated, columns: {subject: id, time: at, order.total: total, currency: currency}}\n")},
 		"integrations/a.yaml": {Data: []byte("name: a\n" + about + "idempotency: {key: Idempotency-Key, remembers: 24h}\ndeliver:\n  - on: [order.created]\n    http: {url: \"" + downstream + "/things\"}\n    body: {reference: event.subject, total: order.total, facts: facts}\n" +
