@@ -26,7 +26,7 @@ const module = "github.com/binaryandbeyond/seam"
 // plan says which packages of ours a package may import outside its tests. Data flows one way: producers and
 // consumers meet in a topic, never in an import. A new package is a new row.
 var plan = map[string][]string{
-	".":                          {"app", "bench", "console", "consumers/reconcile", "consumers/reconcile/export", "consumers/replay", "contract", "contract/spec", "drills", "drills/sim", "mcp", "producers", "schemas", "schemas/sealing", "snippets", "topology", "topology/review", "topology/scaffold", "trial"},
+	".":                          {"app", "bench", "console", "consumers/reconcile", "consumers/reconcile/export", "consumers/replay", "contract", "contract/spec", "drills", "drills/sim", "mcp", "operate", "producers", "schemas", "schemas/sealing", "snippets", "topology", "topology/review", "topology/scaffold", "trial"},
 	"schemas":                    {},
 	"schemas/sealing":            {"schemas", "topology"},
 	"snippets":                   {},
@@ -34,6 +34,7 @@ var plan = map[string][]string{
 	"topology/review":            {"topology", "schemas"},
 	"topology/scaffold":          {"topology", "schemas"},
 	"topology/topologytest":      {"topology", "schemas"},
+	"operate":                    {"topology"},
 	"contract":                   {"schemas", "topology"},
 	"contract/spec":              {"schemas", "topology"},
 	"producers":                  {"contract", "schemas", "topology"},
