@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -105,8 +104,10 @@ func Run(ctx context.Context, c Config) error {
 		return fmt.Errorf("registry %s: %w", info.RegistryURL, err)
 	}
 	serde := schemas.NewSerde(registry)
-	cluster := append([]kgo.Opt{kgo.SeedBrokers(info.BootstrapServers...)}, c.Options...)
-	client, err := kgo.NewClient(append(producers.ClientOpts(), cluster...)...)
+	reg := newRegistry()
+	kafka := &kafkaClients{cluster: append([]kgo.Opt{kgo.SeedBrokers(info.BootstrapServers...)}, c.Options...)}
+	reg.MustRegister(kafka)
+	client, err := kgo.NewClient(append(producers.ClientOpts(), kafka.of("main")...)...)
 	if err != nil {
 		return fmt.Errorf("kafka client: %w", err)
 	}
@@ -114,7 +115,7 @@ func Run(ctx context.Context, c Config) error {
 	if err := c.prepare(ctx, client, registry, info.Embedded); err != nil {
 		return err
 	}
-	ring, err := sealing.Open(ctx, sealing.Config{Options: cluster, Topic: c.Topology.TopicName(topology.TopicKeys), Serde: serde, Seals: c.runs("edge"), Logger: c.Logger})
+	ring, err := sealing.Open(ctx, sealing.Config{Options: kafka.of("keys"), Topic: c.Topology.TopicName(topology.TopicKeys), Serde: serde, Seals: c.runs("edge"), Logger: c.Logger})
 	if err != nil {
 		return err
 	}
@@ -125,13 +126,12 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	defer remove()
-	reg := prometheus.NewRegistry()
 	instance, static := c.instance()
-	shapes, err := contract.Open(ctx, contract.Config{Topology: c.Topology, Options: cluster, Serde: serde, Instance: instance, Registerer: reg, Logger: c.Logger})
+	shapes, err := contract.Open(ctx, contract.Config{Topology: c.Topology, Options: kafka.of("contracts"), Serde: serde, Instance: instance, Registerer: reg, Logger: c.Logger})
 	if err != nil {
 		return err
 	}
-	edge, err := producers.New(producers.Config{Contracts: shapes, Topology: c.Topology, Options: cluster, Publisher: producers.NewPublisher(client, serde, c.Topology), SpoolDir: dir, Registerer: reg, Logger: c.Logger})
+	edge, err := producers.New(producers.Config{Contracts: shapes, Topology: c.Topology, Options: kafka.of("waits"), Publisher: producers.NewPublisher(client, serde, c.Topology), SpoolDir: dir, Registerer: reg, Logger: c.Logger})
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	view, err := c.view(ctx)
+	view, err := c.view(ctx, reg)
 	if err != nil {
 		return err
 	}
@@ -150,26 +150,34 @@ func Run(ctx context.Context, c Config) error {
 			}
 		}()
 	}
+	health := newHealth(reg, time.Now)
+	monitor, err := c.monitor(kafka, reg, health)
+	if err != nil {
+		return err
+	}
 	facts, err := c.facts(view)
 	if err != nil {
 		return err
 	}
-	var ready atomic.Bool
+	needs := map[string]func(context.Context) error{needKafka: leaders(client, c.written())}
+	if view != nil {
+		needs[needView] = view.Ping
+	}
+	if c.runs("edge") {
+		health.full, health.spools = edge.Full, edge.Spools
+	}
 	g, ctx := errgroup.WithContext(ctx)
-	serve(ctx, g, outside, c.edgeHandler(edge, &ready))
-	serve(ctx, g, inside, c.consoleHandler(view, reg, &ready))
-	g.Go(func() error {
-		<-ctx.Done()
-		ready.Store(false)
-		return nil
-	})
+	serve(ctx, g, outside, c.edgeHandler(edge, health))
+	serve(ctx, g, inside, c.consoleHandler(view, reg, health))
+	g.Go(func() error { return health.watch(ctx, needs) })
 	g.Go(func() error { return shapes.Run(ctx) })
 	if c.runs("edge") {
 		g.Go(func() error { return edge.Run(ctx) })
 	}
 	if c.runs("reconcile") {
+		g.Go(func() error { return monitor.Run(ctx) })
 		g.Go(func() error {
-			return reconcile.Follow(ctx, reconcile.FollowConfig{Options: cluster, Serde: serde, Topology: c.Topology, View: view, Tell: true, Keys: ring, Logger: c.Logger})
+			return reconcile.Follow(ctx, reconcile.FollowConfig{Options: kafka.of("reconcile"), Serde: serde, Topology: c.Topology, View: view, Tell: true, Keys: ring, Beat: health.loop("reconcile"), Logger: c.Logger})
 		})
 	}
 	disk, err := c.ledgers()
@@ -190,11 +198,11 @@ func Run(ctx context.Context, c Config) error {
 			continue
 		}
 		g.Go(func() error {
-			return consumers.Run(ctx, consumers.Config{Topology: c.Topology, Integration: in, Options: cluster, Serde: serde, Instance: instance, Static: static,
+			return consumers.Run(ctx, consumers.Config{Topology: c.Topology, Integration: in, Options: kafka.of(in.Name), Beat: health.loop(in.Name), Serde: serde, Instance: instance, Static: static,
 				Facts: facts, Ledger: disk, Metrics: metrics, Contracts: shapes, Logger: c.Logger, Report: c.report(ctx, client, serde)})
 		})
 	}
-	ready.Store(true)
+	health.works("")
 	if c.Ready != nil {
 		c.Ready(info)
 	}
@@ -202,7 +210,7 @@ func Run(ctx context.Context, c Config) error {
 }
 
 // view opens the reconciler's database; nil when it does not run here.
-func (c *Config) view(ctx context.Context) (*reconcile.View, error) {
+func (c *Config) view(ctx context.Context, reg prometheus.Registerer) (*reconcile.View, error) {
 	if !c.runs("reconcile") {
 		return nil, nil
 	}
@@ -210,7 +218,7 @@ func (c *Config) view(ctx context.Context) (*reconcile.View, error) {
 	if where == "" && c.DataDir != "" {
 		where = filepath.Join(c.DataDir, "view.db")
 	}
-	return reconcile.OpenView(ctx, reconcile.ViewConfig{Database: where, Topology: c.Topology, Instance: c.Instance, Logger: c.Logger})
+	return reconcile.OpenView(ctx, reconcile.ViewConfig{Database: where, Topology: c.Topology, Instance: c.Instance, Registerer: reg, Logger: c.Logger})
 }
 
 // ledgers opens the local copy of the ledgers; nil when no integration runs here or nothing is to be kept.
@@ -328,34 +336,24 @@ func serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handle
 }
 
 // edgeHandler is what the world may reach: webhooks, and whether they are taken.
-func (c *Config) edgeHandler(edge *producers.Edge, ready *atomic.Bool) http.Handler {
+func (c *Config) edgeHandler(edge *producers.Edge, health *health) http.Handler {
 	mux := http.NewServeMux()
 	if c.runs("edge") {
 		mux.Handle("/in/", edge.Handler())
 	}
-	probes(mux, ready)
+	probes(mux, health, true)
 	return mux
 }
 
 // consoleHandler is what people and scrapers reach.
-func (c *Config) consoleHandler(view *reconcile.View, reg *prometheus.Registry, ready *atomic.Bool) http.Handler {
+func (c *Config) consoleHandler(view *reconcile.View, reg *prometheus.Registry, health *health) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError}))
 	if c.runs("reconcile") {
 		mux.Handle("/", console.Handler(view))
 	}
-	probes(mux, ready)
+	probes(mux, health, false)
 	return mux
-}
-
-// probes serves liveness and readiness.
-func probes(mux *http.ServeMux, ready *atomic.Bool) {
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
-	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !ready.Load() {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-	})
 }
 
 // report writes a worker's status to the status topic, keyed by integration and instance. A status that is lost is followed

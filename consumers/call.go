@@ -189,7 +189,7 @@ func (e *engine) result(ev evResult) {
 	ln.busy = false
 	ln.part.calls--
 	e.gate.leave(now, ev.epoch, res)
-	e.counts.attempt(res)
+	e.counts.attempt(now, res, it.env.TraceParent)
 	if !e.holds(ln, it) {
 		return // the partition is another's by now, who makes the call again under the same key
 	}

@@ -231,3 +231,31 @@ func TestWindows(t *testing.T) {
 		})
 	}
 }
+
+// TestWhyNoCallIsMade: one reason holds at a time, and a window is one also while nobody asks for a call.
+func TestWhyNoCallIsMade(t *testing.T) {
+	t.Parallel()
+	g := newGated(t, func(in *topology.Integration) {
+		in.Windows = []topology.Window{{Every: "mon", From: "14:00", To: "15:00", Zone: "UTC"}}
+	})
+	is := func(want string) {
+		t.Helper()
+		if got := g.g.holds(g.now); got != want {
+			t.Errorf("%q holds, want %q", got, want)
+		}
+	}
+	is("")
+	g.calls(deliver.Credentials)
+	is(shutByCredentials)
+	g.after(30 * time.Second)
+	g.open()
+	is(shutByCredentials) // until the call that tries has its answer
+	g.g.leave(g.now, g.g.epoch, deliver.Result{Class: deliver.Delivered})
+	is("")
+	g.calls(deliver.Retry, deliver.Retry, deliver.Retry, deliver.Retry)
+	is(shutByBreaker)
+	g.after(2 * time.Hour)
+	is(shutByWindow)
+	g.after(time.Hour)
+	is(shutByBreaker)
+}

@@ -61,6 +61,7 @@ type inlet struct {
 	// The source's own of what every request counts.
 	received prometheus.Counter
 	duration prometheus.Observer
+	lastCame prometheus.Gauge
 }
 
 // New checks the sources and opens their spools. A source whose secrets, folder or URL are all empty is switched off with
@@ -100,12 +101,14 @@ func (e *Edge) open(s *topology.Source) error {
 	case s.Platform == topology.Files && s.Dir == "":
 		return off("it has no folder")
 	case s.Platform == topology.Files:
+		e.metrics.open(s.Name, e.cfg.Now())
 		w, err := newWatcher(e, s)
 		e.files = append(e.files, w)
 		return err
 	case s.Platform == topology.Poll && s.URL == "":
 		return off("it has no url")
 	case s.Platform == topology.Poll:
+		e.metrics.open(s.Name, e.cfg.Now())
 		p, err := newPoll(e, s)
 		e.polls = append(e.polls, p)
 		return err
@@ -114,7 +117,7 @@ func (e *Edge) open(s *topology.Source) error {
 	if !ok {
 		return fmt.Errorf("platform %q is not one of shopify, woocommerce, stripe, adyen, standardwebhooks, files, poll", s.Platform)
 	}
-	in := &inlet{source: s, platform: p, received: e.metrics.received.WithLabelValues(s.Name), duration: e.metrics.duration.WithLabelValues(s.Name)}
+	in := &inlet{source: s, platform: p, received: e.metrics.received.WithLabelValues(s.Name), duration: e.metrics.duration.WithLabelValues(s.Name), lastCame: e.metrics.lastCame.WithLabelValues(s.Name)}
 	if len((&delivery{source: s}).textKeys()) == 0 {
 		return off("it has no secret")
 	}
@@ -128,6 +131,8 @@ func (e *Edge) open(s *topology.Source) error {
 		}
 	}
 	e.sources[s.Name] = in
+	e.metrics.open(s.Name, e.cfg.Now())
+	e.metrics.openHTTP(s.Name)
 	return nil
 }
 
@@ -183,11 +188,10 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	d.received = arrived
-	if err := in.platform.authenticate(d); err != nil {
+	if err := e.authenticate(in, d); err != nil {
 		e.refuse(w, in, http.StatusUnauthorized, err)
 		return
 	}
-	in.received.Inc()
 	prefer := time.Duration(0)
 	if in.source.Wait != nil {
 		prefer = preferred(req.Header)

@@ -82,7 +82,7 @@ func (p *poll) run(ctx context.Context) error {
 		if err := p.ask(ctx); err != nil && ctx.Err() == nil {
 			p.e.cfg.Logger.Warn("poll not finished", "source", p.source.Name, "error", err)
 		} else {
-			p.e.metrics.lastLook.WithLabelValues(p.source.Name).Set(float64(p.e.cfg.Now().Unix()))
+			p.e.metrics.lastLook.WithLabelValues(p.source.Name).Set(unix(p.e.cfg.Now()))
 		}
 		timer.Reset(every)
 	}
@@ -209,6 +209,7 @@ func (p *poll) take(ctx context.Context, content []byte) (full bool, last time.T
 		published[r.id] = updated
 		p.e.look(p.source, polledTopic, n)
 		p.e.metrics.received.WithLabelValues(p.source.Name).Inc()
+		p.e.metrics.came(p.source.Name, d.received)
 		g.Go(func() error {
 			_, err := p.e.publish(ctx, d, r)
 			return err
