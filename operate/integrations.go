@@ -13,7 +13,7 @@ const waits = "needs|behind|facts|conflict|released|replay"
 
 // integration is the alerts of one downstream.
 func (c *Config) integration(in *topology.Integration) []alert {
-	out := append([]alert{c.downstreamDown(in), c.credentialsRefused(in), c.notRunning(in.Name, in.Team, in.Name)}, c.stale(in)...)
+	out := append([]alert{c.downstreamDown(in), c.credentialsRefused(in), c.notRunning(in.Name, in.Name)}, c.stale(in)...)
 	out = append(out, c.burn(in)...)
 	return append(out, c.parkedTooLong(in), c.parkingSurge(in), c.retentionMargin(in), c.recordsLost(in), c.restarting(in), c.drift("integration", in.Name, in.Team))
 }
@@ -47,22 +47,25 @@ func (c *Config) credentialsRefused(in *topology.Integration) alert {
 	}
 }
 
-// heartbeatLimit is how old the heartbeat of a loop may be: the slowest goes round every 15 s.
-const heartbeatLimit = 2 * time.Minute
+// How old a sign of life may be: the slowest loop goes round every 15 s, and at no other pace where time is scaled.
+const (
+	heartbeatLimit = 2 * time.Minute
+	lookLimit      = 5 * time.Minute
+)
 
 // notRunning is the dead man's switch of one role; subject is the integration that the role is, or empty.
-func (c *Config) notRunning(role, team, subject string) alert {
+func (c *Config) notRunning(role, subject string) alert {
 	labels, what := map[string]string{"role": role}, "the role "+role
 	if subject != "" {
 		labels["integration"], what = subject, subject
 	}
 	beat := fmt.Sprintf(`seam_heartbeat_timestamp_seconds{role=%q}`, role)
-	return alert{name: "SeamNotRunning", severity: page, team: team, about: labels, after: 2 * time.Minute,
-		expr:    fmt.Sprintf(`time() - max by (role) (%s) > %s or absent(%s)`, beat, seconds(c.span(heartbeatLimit)), beat),
+	return alert{name: "SeamNotRunning", severity: page, team: c.Topology.Team, about: labels, after: 2 * time.Minute,
+		expr:    fmt.Sprintf(`time() - max by (role) (%s) > %s or absent(%s)`, beat, seconds(heartbeatLimit), beat),
 		summary: fmt.Sprintf("No process works for %s: none runs it, or those that do are stuck. What it should do waits.", what),
 		command: "seam status",
 		trials: []trial{{series: []series{gone(beat, 1e12)}},
-			{series: []series{stamp(beat, 15*c.Scale, 10*c.span(heartbeatLimit).Seconds())}}},
+			{series: []series{stamp(beat, 15, 10*heartbeatLimit.Seconds())}}},
 	}
 }
 

@@ -92,22 +92,30 @@ func (c *Config) alertmanager() *amFile {
 }
 
 // team is the route of a team's alerts. The pager goes on to the next team where this one does not answer; the last is paged at
-// any hour, as a page at a bad time is better than none.
+// any hour, as a page at a bad time is better than none. Roles that nobody runs are one page, however many they are.
 func (c *Config) team(name string) *amRoute {
 	out := &amRoute{Receiver: name + "/chat", Matchers: []string{match("team", "=", name)}}
 	turn := c.Topology.PagedInTurn(name)
 	var before []string
 	for i, t := range turn {
-		r := &amRoute{Receiver: t.Name + "/pager", Matchers: []string{match("severity", "=", string(page))}, Mute: slices.Clone(before), Continue: true}
-		_, always, ok := t.Answers()
-		if limited := ok && !always; limited && i < len(turn)-1 {
+		r := amRoute{Receiver: t.Name + "/pager", Matchers: []string{match("severity", "=", string(page))}, Mute: slices.Clone(before), Continue: true}
+		_, always, _ := t.Answers()
+		last := always || i == len(turn)-1
+		if !last {
 			r.Active = []string{t.Name}
 			before = append(before, t.Name)
-		} else {
-			out.Routes = append(out.Routes, r)
+		}
+		if name == c.Topology.Team {
+			roles := r
+			r.Matchers = append(slices.Clone(r.Matchers), match("alertname", "!=", "SeamNotRunning"))
+			roles.Matchers = append(slices.Clone(roles.Matchers), match("alertname", "=", "SeamNotRunning"))
+			roles.GroupBy = []string{"alertname", "environment"}
+			out.Routes = append(out.Routes, &roles)
+		}
+		out.Routes = append(out.Routes, &r)
+		if last {
 			break
 		}
-		out.Routes = append(out.Routes, r)
 	}
 	out.Routes = append(out.Routes, &amRoute{Receiver: name + "/chat"}) // pages too: who talks about it sees it
 	return out
@@ -256,7 +264,7 @@ func (c *Config) inhibitions() []amInhibit {
 		if names := slices.Clone(cs.silence); len(names) > 0 {
 			rule.Target = []string{match("alertname", "=~", strings.Join(names, "|"))}
 		} else {
-			rule.Target = []string{match("alertname", "!=", cs.of["alertname"]), match("severity", "=~", string(page)+"|"+string(ticket))}
+			rule.Target = []string{match("alertname", "=~", "Seam.*"), match("alertname", "!=", cs.of["alertname"]), match("severity", "=~", string(page)+"|"+string(ticket))}
 		}
 		out = append(out, rule)
 	}
