@@ -139,12 +139,15 @@ func (b acls) worker(who string, in *Integration) {
 	}
 }
 
-// reconcile reads what happened, tells of disagreements, and erases.
+// reconcile reads what happened, tells of disagreements, erases, and watches how far groups are behind.
 func (b acls) reconcile(who string) {
 	b.metadata(who)
 	b.topics(who, append(slices.Clone(eventTopics), TopicReconciliation, TopicCommands, TopicQuarantine, TopicStatus), "READ")
 	b.topics(who, []string{TopicDisagreements, TopicKeys}, "READ", "WRITE")
 	b.transactions(who, b.t.TopicName(TopicKeys)+".eraser")
+	for _, g := range b.t.Groups() { // how far they are behind
+		b.add(ACL{Principal: who, Operation: "DESCRIBE", Resource: "group", Name: g.Group})
+	}
 }
 
 // people look, and decide through commands. personal lets them open what is sealed, ask for erasures and put back what was

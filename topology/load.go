@@ -192,6 +192,9 @@ func integrationDefaults(in *Integration) {
 	or(&in.DedupWindow, Duration(35*24*time.Hour))
 	or(&in.Objective, DefaultObjective)
 	in.Facts.defaults(in.CompleteWithin)
+	if in.Sign != nil {
+		in.Sign.Secrets = slices.DeleteFunc(in.Sign.Secrets, func(x Secret) bool { return x == "" })
+	}
 	if in.Idempotency.Probe != "" {
 		or(&in.Idempotency.Settles, 2*in.Timeout)
 	}
