@@ -33,8 +33,10 @@ type whole struct {
 	topo  *topology.Topology
 	serde *schemas.Serde
 	edge  string
-	dir   string // of the process that runs now
-	stop  func() // ends Seam, not the world; it may be started again
+	// console is the address of /metrics of the process that runs now.
+	console string
+	dir     string // of the process that runs now
+	stop    func() // ends Seam, not the world; it may be started again
 }
 
 // newWhole starts the world and Seam on the cluster of the test.
@@ -110,6 +112,7 @@ func (w *whole) start(ctx context.Context, dir string) string {
 	})
 	select {
 	case i := <-ready:
+		w.console = i.ConsoleURL
 		return i.EdgeURL
 	case err := <-ended:
 		ended <- err

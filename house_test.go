@@ -26,7 +26,7 @@ const module = "github.com/binaryandbeyond/seam"
 // plan says which packages of ours a package may import outside its tests. Data flows one way: producers and
 // consumers meet in a topic, never in an import. A new package is a new row.
 var plan = map[string][]string{
-	".":                          {"app", "bench", "connect", "console", "consumers/reconcile", "consumers/reconcile/export", "consumers/replay", "contract", "contract/spec", "drills", "drills/sim", "mcp", "outbound", "producers", "schemas", "schemas/sealing", "snippets", "topology", "topology/review", "topology/scaffold", "trial"},
+	".":                          {"app", "bench", "connect", "console", "consumers/reconcile", "consumers/reconcile/export", "consumers/replay", "contract", "contract/spec", "drills", "drills/sim", "mcp", "operate", "outbound", "producers", "schemas", "schemas/sealing", "snippets", "topology", "topology/review", "topology/scaffold", "trial"},
 	"schemas":                    {},
 	"outbound":                   {},
 	"schemas/sealing":            {"schemas", "topology"},
@@ -36,6 +36,7 @@ var plan = map[string][]string{
 	"topology/scaffold":          {"topology", "schemas"},
 	"topology/topologytest":      {"topology", "schemas"},
 	"connect":                    {"topology"},
+	"operate":                    {"topology"},
 	"contract":                   {"schemas", "topology"},
 	"contract/spec":              {"schemas", "topology"},
 	"producers":                  {"contract", "outbound", "schemas", "topology"},

@@ -31,6 +31,7 @@ func (s Secret) Reveal() string { return string(s) }
 // Topology is everything that must exist for Seam to run, read from one folder of YAML files by Load.
 type Topology struct {
 	Environment  string // of topics.yaml: "development", "production"
+	Team         string // of topics.yaml: whose Kafka and Seam itself are; empty where nobody said
 	Prefix       string // put before every topic, group and subject; empty for none
 	Partitions   int32  // of every topic that is keyed by order; Kafka cannot change it later without moving orders
 	Topics       []Topic

@@ -24,6 +24,9 @@ func (l *loader) validate(t *Topology, c clusterFile, unowned []schemas.Field) {
 	if t.Learn < 1 {
 		l.at("topics.yaml", "learn", "learn is %d: of how many documents is a shape learned? 200 where nothing is said", t.Learn)
 	}
+	if _, known := t.Teams[t.Team]; t.Team != "" && !known {
+		l.at("topics.yaml", "team", "team %q is not in teams.yaml: who is paged for Kafka and for Seam itself?", t.Team)
+	}
 	for name, d := range c.Retention {
 		if !slices.Contains([]string{schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory, TopicQuarantine, TopicReconciliation, TopicCommands, TopicDisagreements, TopicContracts}, name) {
 			l.at("topics.yaml", "retention."+name, "retention of unknown topic %q", name)
