@@ -54,8 +54,6 @@ func (c *cli) simulate() *cobra.Command {
 	f.StringVar(&edge, "edge", "http://127.0.0.1:8080", "URL of Seam's edge")
 	f.DurationVar(&every, "every", 5*time.Second, "time between orders")
 	f.Int64Var(&cfg.Seed, "seed", 1, "decides customers, prices, ids and secrets")
-	f.StringVar(&cfg.Host, "host", "127.0.0.1", "address to listen at")
-	f.StringVar(&cfg.Name, "name", "", "what Seam calls this machine; the address when empty")
 	f.StringVar(&cfg.ERPDir, "erp-dir", "exchange/erp", "folder where the ERP drops its files: ERP_DIR of Seam")
 	f.StringVar(&cfg.ExportDir, "export-dir", "exchange/export", "folder where Seam writes its export: EXPORT_DIR of Seam")
 	f.BoolVar(&variables, "env", false, "print the variables of a Seam beside it, NAME=value a line, and end")

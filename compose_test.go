@@ -117,7 +117,7 @@ func TestCompose(t *testing.T) {
 // TestComposeFindsSystems holds the variables of compose's Seam to the simulated systems that it starts.
 func TestComposeFindsSystems(t *testing.T) {
 	t.Parallel()
-	world, err := sim.New(sim.Config{Seed: 1, Name: "systems", ERPDir: "/exchange/erp", ExportDir: "/exchange/export", EdgeURL: func() string { return "" }})
+	world, err := sim.New(sim.Config{Seed: 1, ERPDir: "/exchange/erp", ExportDir: "/exchange/export", EdgeURL: func() string { return "" }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,10 +130,12 @@ func TestComposeFindsSystems(t *testing.T) {
 	for name, port := range simulatedPorts { // those of this test are free ones
 		system := world.System(name)
 		for variable, value := range want {
-			want[variable] = strings.Replace(value, system.URL(), fmt.Sprintf("http://systems:%d", port), 1)
+			want[variable] = strings.Replace(value, system.URL(), fmt.Sprintf("http://127.0.0.1:%d", port), 1)
 		}
 	}
-	maps.DeleteFunc(want, func(name, _ string) bool { return strings.HasPrefix(name, "SHOP_API_") })
+	maps.DeleteFunc(want, func(name, _ string) bool {
+		return strings.HasPrefix(name, "SHOP_API_") || strings.HasPrefix(name, "SHOPIFY_POLL_")
+	})
 	want["SEAM_ENVIRONMENT"] = "development"
 	got := map[string]string{}
 	text, err := os.ReadFile("deploy/compose/simulated.env")

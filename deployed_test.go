@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -60,4 +61,15 @@ func knownVariables(t *testing.T) map[string]bool {
 		t.Fatalf("the variables of the program are not found where they were: %v", known)
 	}
 	return known
+}
+
+// TestStatic: the image holds nothing but the program, so it must be built without C, as deploy/Dockerfile does.
+func TestStatic(t *testing.T) {
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-e", "-deps", "-tags", "timetzdata", "-f", "{{with .Error}}{{.}}{{end}}{{range .CgoFiles}}{{$.ImportPath}}/{{.}}\n{{end}}", ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.TrimSpace(string(out)) != "" {
+		t.Errorf("CGO_ENABLED=0: %v, and what needs C or has no file without it:\n%s", err, out)
+	}
 }
