@@ -173,7 +173,6 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 
 	arrivedWhole := patiently(w, in.within())
 	d, status, err := e.receive(w, req, in)
-	arrivedWhole()
 	switch {
 	case err != nil:
 		e.refuse(w, in, status, err)
@@ -182,6 +181,7 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 		e.answer(w, in, reply{})
 		return
 	}
+	arrivedWhole()
 	d.received = arrived
 	if err := in.platform.authenticate(d); err != nil {
 		e.refuse(w, in, http.StatusUnauthorized, err)
