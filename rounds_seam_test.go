@@ -154,6 +154,10 @@ func (p *proc) note(line string) {
 		p.tally.add("engine restarts")
 	case strings.Contains(line, `"msg":"the worker stops: no new calls"`):
 		p.tally.add("stops/" + p.name)
+	case strings.Contains(line, `"msg":"the topology is reloaded`):
+		p.tally.add("reloads/" + p.name)
+	case strings.Contains(line, `"msg":"the topology is not reloaded`):
+		defer p.tally.add("refusals/" + p.name)
 	case strings.Contains(line, `"level":"INFO"`):
 		return
 	}
