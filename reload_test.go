@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,14 +23,7 @@ func TestReload(t *testing.T) {
 	// edit changes a file, asks for a reload and waits for the answer.
 	edit := func(file, old, replacement, answer string) {
 		t.Helper()
-		name := filepath.Join(s.dir, file)
-		content, err := os.ReadFile(name)
-		if err != nil || !strings.Contains(string(content), old) {
-			t.Fatalf("%s does not hold %q: %v", file, old, err)
-		}
-		if err := os.WriteFile(name, []byte(strings.Replace(string(content), old, replacement, 1)), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		s.edit(file, old, replacement)
 		had := s.tally.of(answer + "/seam")
 		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)

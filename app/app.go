@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -373,22 +372,4 @@ func probes(mux *http.ServeMux, ready *atomic.Bool) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
-}
-
-// report writes a worker's status to the status topic, keyed by integration and instance. A status that is lost is followed
-// by the next in seconds.
-func (c *Config) report(ctx context.Context, client *kgo.Client, serde *schemas.Serde) func(*schemas.WorkerStatus) {
-	topic := c.Topology.TopicName(topology.TopicStatus)
-	return func(st *schemas.WorkerStatus) {
-		value, err := serde.EncodeWorkerStatus(context.WithoutCancel(ctx), topic+"-value", st)
-		if err != nil {
-			c.Logger.Warn("status", "err", err)
-			return
-		}
-		client.TryProduce(context.WithoutCancel(ctx), &kgo.Record{Topic: topic, Key: []byte(strings.Join([]string{st.Integration, st.Instance}, "/")), Value: value}, func(_ *kgo.Record, err error) {
-			if err != nil {
-				c.Logger.Debug("status", "err", err)
-			}
-		})
-	}
 }

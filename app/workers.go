@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"strings"
 	"sync"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
 
@@ -48,4 +51,22 @@ func (w *workers) start(ctx context.Context, t *topology.Topology, in *topology.
 		defer stop()
 		return w.run(life, t, in)
 	})
+}
+
+// report writes a worker's status to the status topic, keyed by integration and instance. A status that is lost is followed
+// by the next in seconds.
+func (c *Config) report(ctx context.Context, client *kgo.Client, serde *schemas.Serde) func(*schemas.WorkerStatus) {
+	topic := c.Topology.TopicName(topology.TopicStatus)
+	return func(st *schemas.WorkerStatus) {
+		value, err := serde.EncodeWorkerStatus(context.WithoutCancel(ctx), topic+"-value", st)
+		if err != nil {
+			c.Logger.Warn("status", "err", err)
+			return
+		}
+		client.TryProduce(context.WithoutCancel(ctx), &kgo.Record{Topic: topic, Key: []byte(strings.Join([]string{st.Integration, st.Instance}, "/")), Value: value}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				c.Logger.Debug("status", "err", err)
+			}
+		})
+	}
 }

@@ -3,7 +3,6 @@ package consumers
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -62,10 +61,12 @@ func BenchmarkOutcomeLog(b *testing.B) {
 		Kind: schemas.Withheld, Reason: schemas.ReasonNotSubscribed, IngestedAt: at, At: at, TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 	for _, choice := range []string{LogAll, LogActed} {
 		b.Run(choice, func(b *testing.B) {
-			e := &engine{Config: Config{LogOutcomes: choice}, ctx: b.Context(), log: slog.New(slog.NewJSONHandler(io.Discard, nil))}
+			var lines bytes.Buffer
+			e := &engine{Config: Config{LogOutcomes: choice}, ctx: b.Context(), log: slog.New(slog.NewJSONHandler(&lines, nil))}
 			b.ReportAllocs()
 			for b.Loop() {
 				e.logOutcome(o)
+				lines.Reset()
 			}
 		})
 	}
