@@ -144,15 +144,3 @@ func FuzzSpool(f *testing.F) {
 		}
 	})
 }
-
-// FuzzTraceParent: what goes on is a trace context, whatever came.
-func FuzzTraceParent(f *testing.F) {
-	f.Add("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-	f.Add("00-00000000000000000000000000000000-b7ad6b7169203331-01")
-	f.Add("x\r\n")
-	f.Fuzz(func(t *testing.T, s string) {
-		if got := traceParent(http.Header{"Traceparent": {s}}); !traceForm.MatchString(got) {
-			t.Fatalf("%q became %q", s, got)
-		}
-	})
-}

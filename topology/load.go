@@ -274,7 +274,7 @@ type loader struct {
 	values  map[string]Value // by "file#dotted.key", see Values
 	origins map[*yaml.Node][]string
 	secrets []string // values of variables that say by their name that they are secret
-	unset   string // stands for unset variables without a default; empty makes them faults
+	unset   string   // stands for unset variables without a default; empty makes them faults
 	faults  []error
 	opened  map[spot]bool // lines with a value that nobody has decided
 }
