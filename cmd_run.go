@@ -70,7 +70,7 @@ func (c *cli) run() *cobra.Command {
 			cfg.Logger, cfg.Brokers, cfg.Registry, cfg.View, cfg.WellKnownPorts = log, c.brokerList(), c.registry, c.view, true
 			cfg.BrokersFrom = c.pointer()
 			if cfg.Brokers != nil {
-				if cfg.Options, err = kafkaOptions(); err != nil {
+				if cfg.Options, cfg.RegistryOptions, err = signIn(); err != nil {
 					return err
 				}
 			}
@@ -83,6 +83,7 @@ func (c *cli) run() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&cfg.Listen, "listen", env("SEAM_LISTEN", "127.0.0.1:8080"), "address of the edge, for webhooks (SEAM_LISTEN)")
+	f.IntVar(&cfg.MaxConnections, "max-connections", 1024, "connections to the edge at once; more wait to be accepted")
 	f.StringVar(&cfg.Console, "console", env("SEAM_CONSOLE", "127.0.0.1:8090"), "address of the orders page, its API and /metrics; no sign-in: never on the internet (SEAM_CONSOLE)")
 	f.StringVar(&cfg.DataDir, "data", os.Getenv("SEAM_DATA"), "folder of spools, cursors, the ledgers' local copy and the view, of one process; when empty a temporary one, and ledgers stay in memory (SEAM_DATA)")
 	f.StringVar(&cfg.Facts, "facts", os.Getenv("SEAM_FACTS"), "URL of the console that is asked for the facts which calls carry, where the role reconcile is another process's (SEAM_FACTS)")

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 
+	"github.com/binaryandbeyond/seam/connect"
 	"github.com/binaryandbeyond/seam/topology"
 )
 
@@ -53,7 +54,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, errChanges):
 		return 2
 	}
-	fmt.Fprintf(stderr, "seam: %v\n", err)
+	fmt.Fprintf(stderr, "seam: %v\n", connect.Explain(err))
 	var wrong usage
 	if !ran || errors.As(err, &wrong) {
 		fmt.Fprintf(stderr, "see seam --help\n")
@@ -96,7 +97,7 @@ func (c *cli) root(ran *bool) *cobra.Command {
 	f.StringVar(&c.registry, "registry", os.Getenv("SEAM_REGISTRY"), "schema registry URL (SEAM_REGISTRY)")
 	f.StringVar(&c.dir, "topology", os.Getenv("SEAM_TOPOLOGY"), "folder of topology files; the shipped ones when empty (SEAM_TOPOLOGY)")
 	f.StringVar(&c.view, "view", os.Getenv("SEAM_VIEW"), "the reconciler's database: an SQLite file or postgres://... (SEAM_VIEW)")
-	root.AddCommand(c.demo(), c.run(), c.ingest(), c.review(), c.plan(), c.apply(), c.environment(), c.diff(), c.order(), c.disagreements(), c.totals(), c.export(), c.sources(), c.rebuild(), c.status(), c.parked(), c.mcp(), c.quarantine(), c.redact(), c.subscribe(), c.contract(), c.replay(), c.bench(), c.new(), c.test(), c.try(), versionCommand())
+	root.AddCommand(c.demo(), c.run(), c.ingest(), c.review(), c.plan(), c.apply(), c.environment(), c.diff(), c.order(), c.disagreements(), c.totals(), c.export(), c.sources(), c.rebuild(), c.status(), c.parked(), c.mcp(), c.quarantine(), c.redact(), c.subscribe(), c.contract(), c.replay(), c.bench(), c.new(), c.test(), c.try(), c.chart(), c.simulate(), c.health(), c.alerts(), versionCommand())
 	return root
 }
 
@@ -125,11 +126,22 @@ func (c *cli) connect() (options []kgo.Opt, registry *sr.Client, err error) {
 	if url == "" {
 		return nil, nil, errors.New("--bootstrap-server is given without --registry")
 	}
-	if options, err = kafkaOptions(); err != nil {
-		return nil, nil, err
+	var registryOptions []sr.ClientOpt
+	if c.brokers != "" {
+		if options, registryOptions, err = signIn(); err != nil {
+			return nil, nil, err
+		}
 	}
-	registry, err = sr.NewClient(sr.URLs(url))
+	registry, err = sr.NewClient(append(registryOptions, sr.URLs(url))...)
 	return append(options, kgo.SeedBrokers(strings.Split(brokers, ",")...)), registry, err
+}
+
+// signIn is how a cluster that is not embedded, and its registry, are reached beside their addresses.
+func signIn() (kafka []kgo.Opt, registry []sr.ClientOpt, err error) {
+	if kafka, err = connect.Kafka(os.LookupEnv); err == nil {
+		registry, err = connect.Registry(os.LookupEnv)
+	}
+	return kafka, registry, err
 }
 
 // brokerList is the brokers given; nil when none are.
@@ -146,7 +158,7 @@ func logger(w io.Writer, level, format string) (*slog.Logger, error) {
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("--log-level %q: debug, info, warn or error", level)
 	}
-	options := &slog.HandlerOptions{Level: l}
+	options := &slog.HandlerOptions{Level: l, ReplaceAttr: explained}
 	switch format {
 	case "json":
 		return slog.New(slog.NewJSONHandler(w, options)), nil
@@ -154,6 +166,14 @@ func logger(w io.Writer, level, format string) (*slog.Logger, error) {
 		return slog.New(slog.NewTextHandler(w, options)), nil
 	}
 	return nil, fmt.Errorf("--log-format %q: json or text", format)
+}
+
+// explained adds to an error of Kafka or the registry which variable to look at.
+func explained(_ []string, a slog.Attr) slog.Attr {
+	if err, ok := a.Value.Any().(error); ok {
+		a.Value = slog.AnyValue(connect.Explain(err))
+	}
+	return a
 }
 
 func versionCommand() *cobra.Command {

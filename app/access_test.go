@@ -55,7 +55,8 @@ func TestLeastAccess(t *testing.T) {
 		"sources/s.yaml": {Data: []byte("name: s\nsystem: shop\nteam: ops\nplatform: shopify\nsecrets: [secret]\n")},
 		"integrations/a.yaml": {Data: []byte("name: a\nteam: ops\noperation: do\ncomplete_within: 1h\nstale_after: 1h\nidempotency: {upsert: true}\n" +
 			"deliver:\n  - on: [order.created]\n    http: {url: \"" + downstream.URL + "/{order.id}\"}\n    body: {id: order.id}\n")},
-		"access.yaml": {Data: []byte("principals:\n  edge: User:edge\n  reconcile: User:reconcile\n  integrations: {\"*\": User:workers}\n")},
+		"environments.yaml": {Data: []byte("staging: {private: [{to: loopback, why: the downstream of this test}]}\n")},
+		"access.yaml":       {Data: []byte("principals:\n  edge: User:edge\n  reconcile: User:reconcile\n  integrations: {\"*\": User:workers}\n")},
 	}, func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +80,7 @@ func TestLeastAccess(t *testing.T) {
 
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 3)
-	edge := ""
+	edge, console := "", ""
 	for user, role := range map[string]string{"edge": "edge", "reconcile": "reconcile", "workers": "a"} {
 		ready := make(chan app.Info, 1)
 		go func() {
@@ -88,8 +89,11 @@ func TestLeastAccess(t *testing.T) {
 		}()
 		select {
 		case i := <-ready:
-			if role == "edge" {
+			switch role {
+			case "edge":
 				edge = i.EdgeURL
+			case "reconcile":
+				console = i.ConsoleURL
 			}
 		case err := <-ended:
 			t.Fatalf("%s as %s ended: %v", role, user, err)
@@ -122,6 +126,9 @@ func TestLeastAccess(t *testing.T) {
 		t.Errorf("a role ended: %v", err)
 	case <-time.After(time.Minute):
 		t.Error("nobody was called in a minute")
+	}
+	if _, text := get(t, console+"/metrics"); !strings.Contains(text, "\nseam_monitor_failures_total 0\n") || !strings.Contains(text, `kafka_consumergroup_members{consumergroup="s.seam.a"}`) {
+		t.Error("the reconciler may not see how far the groups are behind")
 	}
 	stop()
 	for range 3 {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -12,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/binaryandbeyond/seam/console"
@@ -41,9 +42,12 @@ type Config struct {
 	// BrokersFrom is what names the brokers, for the error of a cluster that is another environment's: "SEAM_BROKERS".
 	BrokersFrom string
 	Options     []kgo.Opt // how else to reach the brokers: TLS, SASL. Default none
+	// RegistryOptions is how else to reach the registry: TLS, who asks. Default none.
+	RegistryOptions []sr.ClientOpt
 	// WellKnownPorts puts the embedded broker and registry where other verbs look for them, if that is free.
 	WellKnownPorts bool
 	Listen         string // of the edge, which may face the internet. Default 127.0.0.1:8080
+	MaxConnections int    // of the edge at once; more wait to be accepted. Default 1024
 	// Console is where people and scrapers look: orders, /metrics. It has no sign-in and shows business data, so it must not
 	// face the internet. Default a free loopback port.
 	Console string
@@ -109,13 +113,15 @@ func Run(ctx context.Context, c Config) error {
 		}()
 		info = Info{BootstrapServers: embedded.Brokers, RegistryURL: embedded.Registry, Embedded: true}
 	}
-	registry, err := sr.NewClient(sr.URLs(info.RegistryURL))
+	registry, err := sr.NewClient(append(slices.Clone(c.RegistryOptions), sr.URLs(info.RegistryURL))...)
 	if err != nil {
 		return fmt.Errorf("registry %s: %w", info.RegistryURL, err)
 	}
 	serde := schemas.NewSerde(registry)
-	cluster := append([]kgo.Opt{kgo.SeedBrokers(info.BootstrapServers...)}, c.Options...)
-	client, err := kgo.NewClient(append(producers.ClientOpts(), cluster...)...)
+	reg := newRegistry()
+	kafka := &kafkaClients{cluster: append([]kgo.Opt{kgo.SeedBrokers(info.BootstrapServers...)}, c.Options...)}
+	reg.MustRegister(kafka)
+	client, err := kgo.NewClient(append(producers.ClientOpts(), kafka.of("main")...)...)
 	if err != nil {
 		return fmt.Errorf("kafka client: %w", err)
 	}
@@ -123,7 +129,7 @@ func Run(ctx context.Context, c Config) error {
 	if err := c.prepare(ctx, client, registry, info.Embedded); err != nil {
 		return err
 	}
-	ring, err := sealing.Open(ctx, sealing.Config{Options: cluster, Topic: c.Topology.TopicName(topology.TopicKeys), Serde: serde, Seals: c.runs("edge"), Logger: c.Logger})
+	ring, err := sealing.Open(ctx, sealing.Config{Options: kafka.of("keys"), Topic: c.Topology.TopicName(topology.TopicKeys), Serde: serde, Seals: c.runs("edge"), Logger: c.Logger})
 	if err != nil {
 		return err
 	}
@@ -134,13 +140,12 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	defer remove()
-	reg := prometheus.NewRegistry()
 	instance, static := c.instance()
-	shapes, err := contract.Open(ctx, contract.Config{Topology: c.Topology, Options: cluster, Serde: serde, Instance: instance, Registerer: reg, Logger: c.Logger})
+	shapes, err := contract.Open(ctx, contract.Config{Topology: c.Topology, Options: kafka.of("contracts"), Serde: serde, Instance: instance, Registerer: reg, Logger: c.Logger})
 	if err != nil {
 		return err
 	}
-	edge, err := producers.New(producers.Config{Contracts: shapes, Topology: c.Topology, Options: cluster, Publisher: producers.NewPublisher(client, serde, c.Topology), SpoolDir: dir, Registerer: reg, Tracer: c.Tracer, Logger: c.Logger})
+	edge, err := producers.New(producers.Config{Contracts: shapes, Topology: c.Topology, Options: kafka.of("waits"), Publisher: producers.NewPublisher(client, serde, c.Topology), SpoolDir: dir, Registerer: reg, Tracer: c.Tracer, Logger: c.Logger})
 	if err != nil {
 		return err
 	}
@@ -148,7 +153,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	view, err := c.view(ctx)
+	view, err := c.view(ctx, reg)
 	if err != nil {
 		return err
 	}
@@ -159,26 +164,34 @@ func Run(ctx context.Context, c Config) error {
 			}
 		}()
 	}
+	health := newHealth(reg, time.Now)
+	monitor, err := c.monitor(kafka, reg, health)
+	if err != nil {
+		return err
+	}
 	facts, err := c.facts(view)
 	if err != nil {
 		return err
 	}
-	var ready atomic.Bool
+	needs := map[string]func(context.Context) error{needKafka: leaders(client, c.written())}
+	if view != nil {
+		needs[needView] = view.Ping
+	}
+	if c.runs("edge") {
+		health.full, health.spools = edge.Full, edge.Spools
+	}
 	g, ctx := errgroup.WithContext(ctx)
-	c.serve(ctx, g, outside, c.edgeHandler(edge, &ready))
-	c.serve(ctx, g, inside, c.consoleHandler(view, reg, &ready))
-	g.Go(func() error {
-		<-ctx.Done()
-		ready.Store(false)
-		return nil
-	})
+	c.serve(ctx, g, netutil.LimitListener(outside, cmp.Or(c.MaxConnections, maxConnections)), c.edgeHandler(edge, health), answerTime)
+	c.serve(ctx, g, inside, c.consoleHandler(view, reg, health), 0)
+	g.Go(func() error { return health.watch(ctx, needs) })
 	g.Go(func() error { return shapes.Run(ctx) })
 	if c.runs("edge") {
 		g.Go(func() error { return edge.Run(ctx) })
 	}
 	if c.runs("reconcile") {
+		g.Go(func() error { return monitor.Run(ctx) })
 		g.Go(func() error {
-			return reconcile.Follow(ctx, reconcile.FollowConfig{Options: cluster, Serde: serde, Topology: c.Topology, View: view, Tell: true, Keys: ring, Logger: c.Logger})
+			return reconcile.Follow(ctx, reconcile.FollowConfig{Options: kafka.of("reconcile"), Serde: serde, Topology: c.Topology, View: view, Tell: true, Keys: ring, Beat: health.loop("reconcile"), Logger: c.Logger})
 		})
 	}
 	disk, err := c.ledgers()
@@ -194,7 +207,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	metrics := consumers.NewMetrics(reg)
 	w := newWorkers(g, func(ctx context.Context, t *topology.Topology, in *topology.Integration) error {
-		return consumers.Run(ctx, consumers.Config{Topology: t, Integration: in, Options: cluster, Serde: serde, Instance: instance, Static: static, Grace: c.Grace,
+		return consumers.Run(ctx, consumers.Config{Topology: t, Integration: in, Options: kafka.of(in.Name), Beat: health.loop(in.Name), Serde: serde, Instance: instance, Static: static, Grace: c.Grace,
 			Facts: facts, Ledger: disk, Metrics: metrics, Contracts: shapes, Logger: c.Logger, LogOutcomes: c.LogOutcomes, Tracer: c.Tracer, Report: c.report(ctx, client, serde)})
 	})
 	for i := range c.Topology.Integrations {
@@ -207,7 +220,7 @@ func Run(ctx context.Context, c Config) error {
 			return c.Reload.reloads(ctx, &c, files, func(next *topology.Topology) error { return c.allowed(ctx, next, client, registry, facts) }, w)
 		})
 	}
-	ready.Store(true)
+	health.works("")
 	if c.Ready != nil {
 		c.Ready(info)
 	}
@@ -215,7 +228,7 @@ func Run(ctx context.Context, c Config) error {
 }
 
 // view opens the reconciler's database; nil when it does not run here.
-func (c *Config) view(ctx context.Context) (*reconcile.View, error) {
+func (c *Config) view(ctx context.Context, reg prometheus.Registerer) (*reconcile.View, error) {
 	if !c.runs("reconcile") {
 		return nil, nil
 	}
@@ -223,7 +236,7 @@ func (c *Config) view(ctx context.Context) (*reconcile.View, error) {
 	if where == "" && c.DataDir != "" {
 		where = filepath.Join(c.DataDir, "view.db")
 	}
-	return reconcile.OpenView(ctx, reconcile.ViewConfig{Database: where, Topology: c.Topology, Instance: c.Instance, Logger: c.Logger})
+	return reconcile.OpenView(ctx, reconcile.ViewConfig{Database: where, Topology: c.Topology, Instance: c.Instance, Registerer: reg, Logger: c.Logger})
 }
 
 // ledgers opens the local copy of the ledgers; nil when no integration runs here or nothing is to be kept.
@@ -322,9 +335,10 @@ func (c *Config) listen(info *Info) (inside, outside net.Listener, err error) {
 	return inside, outside, nil
 }
 
-// serve answers on a listener until ctx ends, and lets what is under way finish within the grace.
-func (c *Config) serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handler http.Handler) {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+// serve answers on a listener until ctx ends, and lets what is under way finish within the grace. An answer may take so long to be
+// made and read; 0: any time.
+func (c *Config) serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handler http.Handler, answers time.Duration) {
+	server := &http.Server{Handler: handler, WriteTimeout: answers, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	g.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
@@ -344,32 +358,22 @@ func (c *Config) serve(ctx context.Context, g *errgroup.Group, listener net.List
 }
 
 // edgeHandler is what the world may reach: webhooks, and whether they are taken.
-func (c *Config) edgeHandler(edge *producers.Edge, ready *atomic.Bool) http.Handler {
+func (c *Config) edgeHandler(edge *producers.Edge, health *health) http.Handler {
 	mux := http.NewServeMux()
 	if c.runs("edge") {
 		mux.Handle("/in/", edge.Handler())
 	}
-	probes(mux, ready)
-	return mux
+	probes(mux, health, true)
+	return bodiesIn(mux, bodyTime)
 }
 
 // consoleHandler is what people and scrapers reach.
-func (c *Config) consoleHandler(view *reconcile.View, reg *prometheus.Registry, ready *atomic.Bool) http.Handler {
+func (c *Config) consoleHandler(view *reconcile.View, reg *prometheus.Registry, health *health) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError}))
 	if c.runs("reconcile") {
 		mux.Handle("/", console.Handler(view))
 	}
-	probes(mux, ready)
+	probes(mux, health, false)
 	return mux
-}
-
-// probes serves liveness and readiness.
-func probes(mux *http.ServeMux, ready *atomic.Bool) {
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
-	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !ready.Load() {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-	})
 }

@@ -122,7 +122,7 @@ func (r *Reload) read(c *Config, now *topology.Topology, before map[string]strin
 			if fixed := slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return !slices.Contains(restarts, k) }); len(fixed) > 0 {
 				faults = append(faults, fmt.Errorf("%s: %s needs a restart", file, strings.Join(fixed, ", ")))
 			}
-			if _, err := deliver.New(in); err != nil {
+			if _, err := deliver.New(in, next.Outbound()); err != nil {
 				faults = append(faults, fmt.Errorf("%s: %w", file, err))
 			}
 			changed[file] = keys

@@ -195,7 +195,7 @@ func (e *engine) result(ev evResult) {
 	ln.busy = false
 	ln.part.calls--
 	e.gate.leave(now, ev.epoch, res)
-	e.counts.attempt(res)
+	e.counts.attempt(now, res, it.env.TraceParent)
 	if !e.holds(ln, it) {
 		return // the partition is another's by now, who makes the call again under the same key
 	}
@@ -220,6 +220,9 @@ func (e *engine) result(ev evResult) {
 	case deliver.Credentials:
 		// The gate is shut now; the event stands in line until somebody mends the key.
 		e.log.Error("credentials are refused: calls stop until they work", "team", e.in.Team, "status", res.Status)
+	case deliver.Barred:
+		// So is it here, until somebody mends the address or the settings.
+		e.log.Error("a call may not go out: calls stop until it may", "team", e.in.Team, "why", res.Detail)
 	case deliver.Unknown:
 		it.released = ""
 		it.uncertain(now.Add(-res.Took))

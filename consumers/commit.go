@@ -105,6 +105,7 @@ func (e *engine) commit() {
 		err, fatal := e.transact(records, b.commits, member, generation)
 		e.Metrics.commits.WithLabelValues(e.in.Name).Observe(time.Since(start).Seconds())
 		if err == nil {
+			e.counts.settled(b.records, e.Now())
 			if err = b.shelve(); err != nil {
 				fatal = true
 			}

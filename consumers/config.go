@@ -46,6 +46,9 @@ type Config struct {
 	LogOutcomes string
 	// Report is told the worker's status when it changes and every few seconds; nil for nobody.
 	Report func(*schemas.WorkerStatus)
+	// Beat is told each time the loop goes round, at least every second, and false when the worker waits for Kafka and has no loop.
+	// Nil for nobody.
+	Beat func(runs bool)
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
@@ -76,6 +79,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Report == nil {
 		c.Report = func(*schemas.WorkerStatus) {}
+	}
+	if c.Beat == nil {
+		c.Beat = func(bool) {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

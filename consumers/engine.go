@@ -122,10 +122,11 @@ type (
 		it *item
 	}
 	evDecoded struct {
-		ln  *lane
-		it  *item
-		ev  *schemas.Event
-		err error
+		ln     *lane
+		it     *item
+		ev     *schemas.Event
+		opened bool
+		err    error
 	}
 	evCommit struct {
 		err   error
@@ -147,7 +148,7 @@ func newEngine(c Config, kinds deliver.Set) *engine {
 		wake:   time.NewTimer(time.Hour),
 
 		attempts: make(chan attempt, max(1, c.Integration.InFlight)),
-		counts:   c.Metrics.of(c.Integration.Name),
+		counts:   c.Metrics.of(c.Integration),
 	}
 	e.batch = newBatch(1)
 	e.gate.pace.follow(c.limiter, false)
@@ -171,6 +172,7 @@ func (e *engine) loop(ctx context.Context) error {
 	defer tick.Stop()
 	slow := time.NewTicker(time.Second)
 	defer slow.Stop()
+	e.Beat(true)
 	e.report(e.Now(), true)
 	stop := ctx.Done()
 	var cut, giveUp <-chan time.Time
@@ -200,6 +202,7 @@ func (e *engine) loop(ctx context.Context) error {
 			e.cutCalls()
 			e.commit()
 		case <-slow.C:
+			e.Beat(true)
 			e.expireParked()
 			e.askParked()
 			e.mark()

@@ -9,7 +9,7 @@ import (
 )
 
 // gate decides whether the integration may be called now. It is shut by a maintenance window, by credentials that were
-// refused, and by the breaker; while it is shut no clock of an event runs. It is not safe for concurrent use.
+// refused, by calls that may not go out, and by the breaker; while it is shut no clock of an event runs. It is not safe for concurrent use.
 type gate struct {
 	in     *topology.Integration
 	pace   *pace
@@ -18,6 +18,7 @@ type gate struct {
 
 	state     string // schemas.WorkerStatus.Circuit
 	why       string
+	reason    string // why it is not closed, as one of shutReasons
 	openUntil time.Time
 	probing   bool // half open: one call is out
 	epoch     int  // counts trips: a call from before the last says nothing of how it is since
@@ -32,6 +33,16 @@ const (
 	circuitOpen     = "open"
 	circuitHalfOpen = "half_open"
 )
+
+// Why no call is made.
+const (
+	shutByWindow      = "window"
+	shutByCredentials = "credentials"
+	shutByBreaker     = "breaker"
+	shutByGuard       = "outbound" // its address may not be called
+)
+
+var shutReasons = []string{shutByWindow, shutByCredentials, shutByBreaker, shutByGuard}
 
 func newGate(in *topology.Integration) *gate {
 	return &gate{in: in, pace: newPace(in), state: circuitClosed}
@@ -68,6 +79,17 @@ func (g *gate) closed(now time.Time) bool {
 	return window || g.state != circuitClosed
 }
 
+// holds is the one of shutReasons for which no call is made now, but for one that tries whether it may; empty while calls are made.
+func (g *gate) holds(now time.Time) string {
+	if _, window := g.in.Closed(now); window {
+		return shutByWindow
+	}
+	if g.state != circuitClosed {
+		return g.reason
+	}
+	return ""
+}
+
 // admits tells whether enter would let a call through now.
 func (g *gate) admits(now time.Time) bool {
 	if _, closed := g.in.Closed(now); closed || g.state != circuitClosed && (now.Before(g.openUntil) || g.probing) {
@@ -87,14 +109,19 @@ func (g *gate) leave(now time.Time, epoch int, res deliver.Result) {
 		g.probing = false
 		return // nothing was sent
 	}
-	if res.Class == deliver.Credentials {
-		g.trip(now, "credentials refused: "+res.Detail)
+	switch res.Class {
+	case deliver.Credentials:
+		g.trip(now, shutByCredentials, "credentials refused: "+res.Detail)
 		return
+	case deliver.Barred:
+		g.trip(now, shutByGuard, "not let out: "+res.Detail)
+		return
+	default:
 	}
 	failed := res.Class == deliver.Retry || res.Class == deliver.Unknown
 	if g.state != circuitClosed {
 		if failed {
-			g.trip(now, res.Detail)
+			g.trip(now, shutByBreaker, res.Detail)
 			return
 		}
 		g.state, g.why, g.probing, g.recent, g.next = circuitClosed, "", false, nil, 0
@@ -108,13 +135,13 @@ func (g *gate) leave(now time.Time, epoch int, res deliver.Result) {
 		g.next = (g.next + 1) % len(g.recent)
 	}
 	if failed && len(g.recent) == g.in.Breaker.Of && 100*count(g.recent) >= float64(g.in.Breaker.Failures)*float64(len(g.recent)) {
-		g.trip(now, res.Detail)
+		g.trip(now, shutByBreaker, res.Detail)
 	}
 }
 
 // trip opens the circuit.
-func (g *gate) trip(now time.Time, why string) {
-	g.state, g.why, g.probing, g.recent, g.next = circuitOpen, why, false, nil, 0
+func (g *gate) trip(now time.Time, reason, why string) {
+	g.state, g.reason, g.why, g.probing, g.recent, g.next = circuitOpen, reason, why, false, nil, 0
 	g.epoch++
 	g.openUntil = now.Add(g.in.Breaker.Open.D())
 	g.shut(now)

@@ -1,6 +1,7 @@
 package consumers
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -140,6 +141,24 @@ func TestRefusedCredentialsShutAtOnce(t *testing.T) {
 	g.is(circuitClosed, "running")
 }
 
+// TestBarredShutsAtOnce: a call that may not go out is not tried again and again, and goes out once it may.
+func TestBarredShutsAtOnce(t *testing.T) {
+	t.Parallel()
+	g := newGated(t)
+	g.calls(deliver.Delivered, deliver.Barred)
+	g.is(circuitOpen, "paused")
+	if !strings.HasPrefix(g.g.why, "not let out: ") {
+		t.Errorf("it says %q", g.g.why)
+	}
+	g.shut(30 * time.Second)
+	g.after(30 * time.Second)
+	g.calls(deliver.Barred)
+	g.shut(30 * time.Second)
+	g.after(30 * time.Second)
+	g.calls(deliver.Delivered)
+	g.is(circuitClosed, "running")
+}
+
 // TestShutClock: the clocks of events stop while no call could be made, and for exactly as long.
 func TestShutClock(t *testing.T) {
 	t.Parallel()
@@ -230,4 +249,32 @@ func TestWindows(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhyNoCallIsMade: one reason holds at a time, and a window is one also while nobody asks for a call.
+func TestWhyNoCallIsMade(t *testing.T) {
+	t.Parallel()
+	g := newGated(t, func(in *topology.Integration) {
+		in.Windows = []topology.Window{{Every: "mon", From: "14:00", To: "15:00", Zone: "UTC"}}
+	})
+	is := func(want string) {
+		t.Helper()
+		if got := g.g.holds(g.now); got != want {
+			t.Errorf("%q holds, want %q", got, want)
+		}
+	}
+	is("")
+	g.calls(deliver.Credentials)
+	is(shutByCredentials)
+	g.after(30 * time.Second)
+	g.open()
+	is(shutByCredentials) // until the call that tries has its answer
+	g.g.leave(g.now, g.g.epoch, deliver.Result{Class: deliver.Delivered})
+	is("")
+	g.calls(deliver.Retry, deliver.Retry, deliver.Retry, deliver.Retry)
+	is(shutByBreaker)
+	g.after(2 * time.Hour)
+	is(shutByWindow)
+	g.after(time.Hour)
+	is(shutByBreaker)
 }

@@ -64,6 +64,7 @@ type item struct {
 	env      schemas.Envelope
 	counted  schemas.EventType    // as which it counts in lane.types; empty when it does not
 	ev       *schemas.Event       // nil until decoded
+	opened   bool                 // what is personal of ev is there, unless it is erased
 	decision *rules.Decision      // to call; nil before
 	grown    int                  // lane.grown at the decision
 	noted    *schemas.LedgerEntry // the order's entry with what the event tells; nil until it is the head
@@ -102,6 +103,16 @@ func (ln *lane) head() *item {
 		return nil
 	}
 	return ln.queue[0]
+}
+
+// undone is the first event that came and has no outcome; nil for none. What is parked has one.
+func (ln *lane) undone() *item {
+	for _, it := range ln.queue {
+		if it.parked == nil {
+			return it
+		}
+	}
+	return nil
 }
 
 // behind lists the types that wait behind the head. A lane may hold thousands: they are counted, not walked.

@@ -92,21 +92,29 @@ func (p *pace) answered(now time.Time, class deliver.Class) {
 		}
 	case deliver.Delivered, deliver.AlreadyDone, deliver.Rejected, deliver.Contract:
 		p.window = min(float64(p.in.InFlight), p.window+1/p.window)
-	case deliver.Credentials, deliver.Unmappable: // say nothing of how busy it is
+	case deliver.Credentials, deliver.Barred, deliver.Unmappable: // say nothing of how busy it is
 	}
 }
 
 // mayRepeat tells whether the retry budget has a repetition left, or when it will.
 func (p *pace) mayRepeat(now time.Time) (wait time.Duration, ok bool) {
-	if !p.filled.IsZero() {
-		p.tokens = min(maxRetries, p.tokens+minRetries*now.Sub(p.filled).Seconds())
-	}
-	p.filled = now
+	p.tokens, p.filled = p.left(now), now
 	if p.tokens < 1 {
 		return time.Duration((1 - p.tokens) / minRetries * float64(time.Second)), false
 	}
 	return 0, true
 }
+
+// left is how many repetitions may be made by now.
+func (p *pace) left(now time.Time) float64 {
+	if p.filled.IsZero() {
+		return p.tokens
+	}
+	return min(maxRetries, p.tokens+minRetries*now.Sub(p.filled).Seconds())
+}
+
+// budget is what is left of the retry budget, 0 to 1.
+func (p *pace) budget(now time.Time) float64 { return max(0, p.left(now)/maxRetries) }
 
 // called takes note of a call: a repetition uses the budget, a first one adds its share.
 func (p *pace) called(again bool) {

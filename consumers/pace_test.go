@@ -92,3 +92,25 @@ func TestRetryBudget(t *testing.T) {
 		t.Errorf("an empty budget says %v, %v; the next is a tenth of a second away", wait, ok)
 	}
 }
+
+// TestBudgetLeft: looking at the budget does not use it.
+func TestBudgetLeft(t *testing.T) {
+	t.Parallel()
+	p := newPace(&topology.Integration{InFlight: 64, Retry: topology.Retry{Budget: 10}})
+	if got := p.budget(monday); got != 1 {
+		t.Errorf("%v is left at first, want 1", got)
+	}
+	for range 5 * minRetries {
+		p.mayRepeat(monday)
+		p.called(true)
+	}
+	if got := p.budget(monday); got != 0.5 {
+		t.Errorf("%v is left of it, want a half", got)
+	}
+	if got := p.budget(monday.Add(time.Second)); got != 0.6 {
+		t.Errorf("%v is left a second later, want 0.6", got)
+	}
+	if got := p.budget(monday.Add(time.Hour)); got != 1 {
+		t.Errorf("%v is left after an hour, want 1", got)
+	}
+}

@@ -26,6 +26,9 @@ type found struct {
 	detail string
 }
 
+// readRetried is the result, for the metric, of a read that is tried again.
+const readRetried = "retried"
+
 // start makes the reads whose time has come, one of an order at a time, while the gate lets them.
 func (r *reader) start() {
 	now := r.Now()
@@ -168,7 +171,7 @@ func (r *reader) result(ev evRead) {
 		n.at = now.Add(time.Second)
 		n.first = now // Kafka was away, not the downstream
 	case ev.found.ev == nil:
-		r.Metrics.readBacks.WithLabelValues(r.in.Name, "retried").Inc()
+		r.Metrics.readBacks.WithLabelValues(r.in.Name, readRetried).Inc()
 		n.at = now.Add(max(backoff(r.in.Retry, n.tries), ev.res.RetryAfter, 10*time.Millisecond))
 	default:
 		r.told(n, ev.found)

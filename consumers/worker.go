@@ -23,7 +23,7 @@ func Run(ctx context.Context, c Config) error {
 	if c.Facts == nil && c.Integration.TellsFacts() {
 		return fmt.Errorf("worker %s: its body names facts (%s), and there is nobody to ask for them", c.Integration.Name, c.Integration.Mark)
 	}
-	kinds, err := deliver.New(c.Integration)
+	kinds, err := deliver.New(c.Integration, c.Topology.Outbound())
 	if err != nil {
 		return fmt.Errorf("worker %s: %w", c.Integration.Name, err)
 	}
@@ -65,6 +65,7 @@ func run(ctx context.Context, c Config, kinds deliver.Set) {
 func runEngine(ctx context.Context, c Config, kinds deliver.Set) error {
 	e := newEngine(c, kinds)
 	defer e.cancel()
+	c.Beat(false)
 	opts := append(c.options(),
 		kgo.OnPartitionsAssigned(e.onAssigned), kgo.OnPartitionsRevoked(e.onRevoked), kgo.OnPartitionsLost(e.onLost))
 	cl, err := kgo.NewClient(opts...)
@@ -84,6 +85,7 @@ func runEngine(ctx context.Context, c Config, kinds deliver.Set) error {
 	e.work.Go(e.watch)
 	e.work.Go(e.keepLease)
 	err = e.loop(ctx)
+	c.Beat(false)
 	for _, p := range e.parts {
 		p.abandon()
 	}
@@ -163,10 +165,7 @@ func (e *engine) report(now time.Time, force bool) {
 	if e.facts.why != "" {
 		st.CircuitWhy = e.facts.why
 	}
-	name := e.in.Name
-	e.Metrics.inFlight.WithLabelValues(name).Set(float64(e.inFlight))
-	e.Metrics.parked.WithLabelValues(name).Set(float64(st.Parked))
-	e.Metrics.circuit.WithLabelValues(name).Set(map[bool]float64{true: 1}[st.State == "paused"])
+	e.gauges(now)
 	changed := st.State != e.reported.State || st.Circuit != e.reported.Circuit || st.CircuitWhy != e.reported.CircuitWhy || st.Parked != e.reported.Parked
 	if force || changed || now.Sub(e.reported.At) > 5*time.Second {
 		e.reported = *st

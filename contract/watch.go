@@ -183,6 +183,9 @@ func (w *Watch) open(side, name, topic, team string) *Subject {
 	s := &Subject{key: Key(side, name, topic), side: side, name: name, topic: topic, team: team, learn: int64(cmp.Or(w.Topology.Learn, 200)), log: w.Logger, now: w.Now,
 		observed: w.observed.WithLabelValues(side, name), root: newPlace("", false), room: &w.room, statuses: map[int]*schemas.ContractStatus{}, drifts: map[schemas.ContractDrift]*drift{}}
 	s.drifted = func(kind string) { w.drifted.WithLabelValues(side, name, kind).Inc() }
+	for _, kind := range []string{New, Missing, Type, Word, Status} {
+		w.drifted.WithLabelValues(side, name, kind) // at 0 from the first document on: an increase from nothing is not seen
+	}
 	if known := w.before[s.key]; known != nil {
 		s.base = *known
 		delete(w.before, s.key)

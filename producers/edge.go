@@ -1,13 +1,10 @@
 package producers
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -61,9 +58,11 @@ type inlet struct {
 	source   *topology.Source
 	platform platform
 	spool    *spool // nil without spool: true
+	limits   limits
 	// The source's own of what every request counts.
 	received prometheus.Counter
 	duration prometheus.Observer
+	lastCame prometheus.Gauge
 }
 
 // New checks the sources and opens their spools. A source whose secrets, folder or URL are all empty is switched off with
@@ -103,12 +102,14 @@ func (e *Edge) open(s *topology.Source) error {
 	case s.Platform == topology.Files && s.Dir == "":
 		return off("it has no folder")
 	case s.Platform == topology.Files:
+		e.metrics.open(s.Name, e.cfg.Now())
 		w, err := newWatcher(e, s)
 		e.files = append(e.files, w)
 		return err
 	case s.Platform == topology.Poll && s.URL == "":
 		return off("it has no url")
 	case s.Platform == topology.Poll:
+		e.metrics.open(s.Name, e.cfg.Now())
 		p, err := newPoll(e, s)
 		e.polls = append(e.polls, p)
 		return err
@@ -117,7 +118,7 @@ func (e *Edge) open(s *topology.Source) error {
 	if !ok {
 		return fmt.Errorf("platform %q is not one of shopify, woocommerce, stripe, adyen, standardwebhooks, files, poll", s.Platform)
 	}
-	in := &inlet{source: s, platform: p, received: e.metrics.received.WithLabelValues(s.Name), duration: e.metrics.duration.WithLabelValues(s.Name)}
+	in := &inlet{source: s, platform: p, limits: newLimits(s.Limit), received: e.metrics.received.WithLabelValues(s.Name), duration: e.metrics.duration.WithLabelValues(s.Name), lastCame: e.metrics.lastCame.WithLabelValues(s.Name)}
 	if len((&delivery{source: s}).textKeys()) == 0 {
 		return off("it has no secret")
 	}
@@ -131,6 +132,8 @@ func (e *Edge) open(s *topology.Source) error {
 		}
 	}
 	e.sources[s.Name] = in
+	e.metrics.open(s.Name, e.cfg.Now())
+	e.metrics.openHTTP(s.Name)
 	return nil
 }
 
@@ -176,6 +179,7 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 	ctx, cancel := context.WithTimeoutCause(req.Context(), in.within(), errLate)
 	defer cancel()
 
+	arrivedWhole := patiently(w, in.within())
 	d, status, err := e.receive(w, req, in)
 	switch {
 	case err != nil:
@@ -185,12 +189,12 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 		e.answer(w, in, reply{})
 		return
 	}
+	arrivedWhole()
 	d.received = arrived
-	if err := in.platform.authenticate(d); err != nil {
+	if err := e.authenticate(in, d); err != nil {
 		e.refuse(w, in, http.StatusUnauthorized, err)
 		return
 	}
-	in.received.Inc()
 	ctx, w, span := e.receiving(ctx, w, req, d)
 	defer span.end()
 	prefer := time.Duration(0)
@@ -203,7 +207,10 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 	} else {
 		rep.reply, err = e.keep(ctx, in, d, in.platform.read(d))
 	}
+	var beyond *tooMany
 	switch {
+	case errors.As(err, &beyond):
+		e.tooMany(w, in, beyond)
 	case errors.Is(err, errBodyTooLarge):
 		e.refuse(w, in, http.StatusRequestEntityTooLarge, errBodyTooLarge)
 	case err != nil:
@@ -229,61 +236,6 @@ func (in *inlet) within() time.Duration {
 	return in.source.Platform.Facts().AnswerWithin
 }
 
-// The refusals of receive.
-const (
-	errMethod       refusal = "method"
-	errContentType  refusal = "content_type"
-	errBodyTooLarge refusal = "too_large"
-	errBody         refusal = "unreadable"
-)
-
-// receive reads the request's body within its limits. A nil delivery without an error needs no record.
-func (e *Edge) receive(w http.ResponseWriter, req *http.Request, in *inlet) (*delivery, int, error) {
-	if req.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		return nil, http.StatusMethodNotAllowed, errMethod
-	}
-	limit := int64(in.source.MaxBody)
-	if limit <= 0 {
-		limit = 1 << 20
-	}
-	if req.ContentLength > limit {
-		return nil, http.StatusRequestEntityTooLarge, errBodyTooLarge
-	}
-	body, err := readBody(http.MaxBytesReader(w, req.Body, limit), req.ContentLength)
-	var over *http.MaxBytesError
-	switch {
-	case errors.As(err, &over):
-		return nil, http.StatusRequestEntityTooLarge, errBodyTooLarge
-	case err != nil:
-		return nil, http.StatusBadRequest, errBody
-	}
-	contentType := req.Header.Get("Content-Type")
-	if in.source.Platform == topology.WooCommerce && isWooPing(contentType, body) {
-		return nil, 0, nil
-	}
-	if !isJSON(contentType) {
-		return nil, http.StatusUnsupportedMediaType, errContentType
-	}
-	return &delivery{source: in.source, header: req.Header, body: body, trace: e.continued(req.Header), shapes: e.cfg.Contracts}, 0, nil
-}
-
-// readBody reads to the end, into memory of the announced size as far as that costs little to believe.
-func readBody(r io.Reader, announced int64) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(int(min(max(announced, 0), 64<<10)) + bytes.MinRead)
-	_, err := b.ReadFrom(r)
-	return b.Bytes(), err
-}
-
-func isJSON(contentType string) bool {
-	if contentType == "application/json" { // as nearly all write it
-		return true
-	}
-	media, _, err := mime.ParseMediaType(contentType)
-	return err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
-}
-
 // refuse answers what is not taken in and counts it by reason; the sender learns no more than the status.
 func (e *Edge) refuse(w http.ResponseWriter, in *inlet, status int, err error) {
 	reason := refusalOf(err)
@@ -293,12 +245,19 @@ func (e *Edge) refuse(w http.ResponseWriter, in *inlet, status int, err error) {
 }
 
 // keep makes what an authentic delivery came to durable: in Kafka, or in the spool while Kafka is away or the spool still
-// holds earlier ones.
+// holds earlier ones, or the source is beyond its limits.
 func (e *Edge) keep(ctx context.Context, in *inlet, d *delivery, r *reading) (reply, error) {
+	leave, err := e.admit(ctx, in)
+	if err == nil {
+		defer leave()
+	}
 	if in.spool == nil {
+		if err != nil {
+			return reply{}, err
+		}
 		return e.publish(ctx, d, r)
 	}
-	if in.spool.depth() == 0 {
+	if err == nil && in.spool.depth() == 0 {
 		short, cancel := context.WithTimeout(ctx, e.patience)
 		rep, err := e.publish(short, d, r)
 		cancel()

@@ -75,7 +75,7 @@ func (w *watcher) run(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			w.e.cfg.Logger.Warn("folder not read", "source", w.source.Name, "dir", w.source.Dir, "error", err)
 		} else {
-			w.e.metrics.lastLook.WithLabelValues(w.source.Name).Set(float64(w.e.cfg.Now().Unix()))
+			w.e.metrics.lastLook.WithLabelValues(w.source.Name).Set(unix(w.e.cfg.Now()))
 		}
 		timer.Reset(next)
 	}
@@ -224,6 +224,7 @@ func (b *batchFile) send(ctx context.Context, events []*schemas.Event, rejects [
 	defer cancel()
 	e := b.w.e
 	e.metrics.received.WithLabelValues(b.w.source.Name).Add(float64(len(events) + len(rejects)))
+	e.metrics.came(b.w.source.Name, e.cfg.Now())
 	r := &reading{events: events}
 	if err := e.publishEvents(ctx, &delivery{source: b.w.source, trace: b.trace}, r); err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 func TestSpansTellNothingThatMustNotBeTold(t *testing.T) {
 	t.Parallel()
 	in := &topology.Integration{Name: "crm", Deliver: []topology.Route{{HTTP: &topology.HTTPCall{Auth: topology.Auth{Bearer: "sesame-open"}}}}}
-	k, err := newHTTP(in)
+	k, err := newHTTP(in, local)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -167,6 +167,13 @@ func (s *Store) ParkedKeys() []string {
 // ParkedCount is how many events wait.
 func (s *Store) ParkedCount() int { return len(s.refs) }
 
+// EachParked calls see with every event that waits, in no order.
+func (s *Store) EachParked(see func(*schemas.ParkedRecord)) {
+	for _, w := range s.refs {
+		see(w)
+	}
+}
+
 // Park adds a parked event or replaces the one with its id.
 func (s *Store) Park(p *schemas.ParkedRecord) {
 	s.refs[ParkedKey(s.topic, p.Key, p.EventID)] = p

@@ -7,6 +7,12 @@ import (
 	"strings"
 )
 
+// Count counts what is open, as Follow does from time to time.
+func (v *View) Count(ctx context.Context) error { return v.count(ctx) }
+
+// Lag is seam_view_lag_seconds.
+func (v *View) Lag() float64 { return v.lag() }
+
 // Rows is every row of the answer tables and the counts, as text, sorted.
 func (v *View) Rows(ctx context.Context) ([]string, error) {
 	var out []string

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -25,11 +26,14 @@ type FollowConfig struct {
 	Tell   bool
 	Keys   Keys         // destroys the keys of what is redacted; nil leaves that to another process
 	Logger *slog.Logger // default: nowhere
+	// Beat is told each time the loop goes round, and false when it waits for what is not its own to say when. Nil for nobody.
+	Beat func(runs bool)
 }
 
 const (
 	checkEvery  = time.Second            // how often the topics' ends are asked for
 	checkLimit  = 5 * time.Second        // of one such question
+	countEvery  = 15 * time.Second       // how often what is open is counted
 	judgeEvery  = time.Second            // how often silence is judged
 	judgeMost   = 5000                   // keys, before what came is taken in again: after a change of rules all are judged
 	maxPoll     = 2000                   // records in one transaction of the view
@@ -44,6 +48,9 @@ func Follow(ctx context.Context, c FollowConfig) error {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Beat == nil {
+		c.Beat = func(bool) {}
+	}
 	cl, err := kgo.NewClient(c.Options...)
 	if err != nil {
 		return fmt.Errorf("follow %v: %w", followed(c.Topology), err)
@@ -52,12 +59,15 @@ func Follow(ctx context.Context, c FollowConfig) error {
 	adm := kadm.NewClient(cl)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	checked := make(chan struct{})
-	go func() { defer close(checked); c.check(ctx, adm) }()
-	defer func() { cancel(); <-checked }()
+	var beside sync.WaitGroup
+	beside.Go(func() { c.check(ctx, adm) })
+	beside.Go(func() { c.count(ctx) })
+	defer func() { cancel(); beside.Wait() }()
 	waits := false
 	for ctx.Err() == nil {
+		c.Beat(false) // to begin waits for Kafka and the database
 		err := c.write(ctx, adm)
+		c.Beat(false)
 		if follows := errors.Is(err, errFollower); ctx.Err() == nil && !(follows && waits) {
 			c.Logger.Warn("the view is not written by this process for now", "err", err)
 			waits = follows
@@ -123,6 +133,7 @@ func (c *FollowConfig) write(ctx context.Context, adm *kadm.Client) error {
 	defer tell.close()
 	erase := &eraser{c: c}
 	for judged := time.Now(); ; {
+		c.Beat(true)
 		short, cancel := context.WithTimeout(ctx, judgeEvery)
 		fetches := cl.PollRecords(short, maxPoll)
 		cancel()
@@ -145,11 +156,13 @@ func (c *FollowConfig) write(ctx context.Context, adm *kadm.Client) error {
 			if _, err := v.judge(ctx, judgeMost); err != nil {
 				return err
 			}
+			c.Beat(true)
 			if err := tell.all(ctx, v); errors.Is(err, errFollower) {
 				return err
 			} else if err != nil {
 				c.Logger.Warn("what changed of disagreements is told later", "err", err)
 			}
+			c.Beat(false) // an erasure goes through whole topics
 			if err := erase.all(ctx); errors.Is(err, errFollower) {
 				return err
 			} else if err != nil {
@@ -167,6 +180,7 @@ func (c *FollowConfig) apply(ctx context.Context, recs []*kgo.Record) error {
 			return err
 		}
 		c.Logger.Warn("the view waits for the schema registry", "err", err)
+		c.Beat(true)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -240,6 +254,22 @@ func (c *FollowConfig) check(ctx context.Context, adm *kadm.Client) {
 		}
 		if a.reply != nil {
 			a.reply <- ends // buffered
+		}
+	}
+}
+
+// count counts what is open, at once and every so often, until ctx ends. The view may be another process's to write.
+func (c *FollowConfig) count(ctx context.Context) {
+	tick := time.NewTicker(countEvery)
+	defer tick.Stop()
+	for {
+		if err := c.View.count(ctx); err != nil && ctx.Err() == nil {
+			c.Logger.Warn("what is open is not counted", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
 		}
 	}
 }

@@ -25,6 +25,8 @@ type intake struct {
 	arrivals map[arrivalKey]arrival
 	notices  map[noticeKey]bool
 	erased   map[subject]bool // by it
+
+	completed []completion // steps that came true
 }
 
 func newIntake() *intake {
@@ -133,7 +135,8 @@ func (v *View) readSome(ctx context.Context, tx *sql.Tx, b *intake, topic string
 			return 0, err
 		}
 		if rules == v.rules {
-			e.rows = rowsOf(e.fold.Order(judged.Time), e.fold.allRefs(), v.zone)
+			o := e.fold.Order(judged.Time)
+			e.rows, e.done = rowsOf(o, e.fold.allRefs(), v.zone), stepsDone(o)
 		} else {
 			e.rows = nil // other rows may stand there
 		}
@@ -165,6 +168,7 @@ func (v *View) write(ctx context.Context, tx *sql.Tx, b *intake) error {
 	for s, e := range b.touched {
 		o := e.fold.Order(judged)
 		rows := rowsOf(o, e.fold.allRefs(), v.zone)
+		e.done = v.completions(b, o, e.done)
 		facts, err := e.fold.pack()
 		if err != nil {
 			return fmt.Errorf("facts of %s %s: %w", s.topic, s.key, err)
@@ -261,9 +265,8 @@ func (v *View) judge(ctx context.Context, most int) (int, error) {
 	v.writer.Lock()
 	defer v.writer.Unlock()
 	for done := 0; ; {
-		n := 0
+		n, b := 0, newIntake()
 		err := v.transact(ctx, func(tx *sql.Tx) error {
-			b := newIntake()
 			var err error
 			if n, err = v.loadDue(ctx, tx, b); err != nil || n == 0 {
 				return err
@@ -273,6 +276,7 @@ func (v *View) judge(ctx context.Context, most int) (int, error) {
 		if err != nil {
 			return done, err
 		}
+		v.metrics.complete(b.completed)
 		if done += n; n < maxDue || done >= most {
 			return done, nil
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/binaryandbeyond/seam/consumers/reconcile"
@@ -21,16 +22,17 @@ type moving struct {
 	*bench
 	view *reconcile.View
 	now  atomic.Int64 // seconds after noon
+	reg  *prometheus.Registry
 	stop func()
 }
 
 // open follows a database as of seconds after noon.
 func (b *bench) open(database string, seconds int) *moving {
 	b.Helper()
-	m := &moving{bench: b}
+	m := &moving{bench: b, reg: prometheus.NewRegistry()}
 	m.now.Store(int64(seconds))
 	var err error
-	if m.view, err = reconcile.OpenView(b.Context(), reconcile.ViewConfig{Database: database, Topology: b.topo, Instance: "test", Now: func() time.Time { return at(int(m.now.Load())) }}); err != nil {
+	if m.view, err = reconcile.OpenView(b.Context(), reconcile.ViewConfig{Database: database, Topology: b.topo, Instance: "test", Registerer: m.reg, Now: func() time.Time { return at(int(m.now.Load())) }}); err != nil {
 		b.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -28,6 +28,7 @@ type Needed struct {
 	Since  *time.Time `json:"since,omitempty"`
 	Until  *time.Time `json:"until,omitempty"`
 	Detail string     `json:"detail,omitempty"`
+	Void   bool       `json:"-"` // it was not needed any more
 }
 
 // operations is every operation that began, as of now, by the integrations' answers.
@@ -105,7 +106,7 @@ func (f *Fold) excuse(n *Needed, line []*fact, lacking []schemas.EventType) {
 // worse takes in one step, as Integration.worse takes in an answer.
 func (op *Operation) worse(n *Needed) {
 	if op.Void != "" && n.State != StateComplete && n.State != StateParked && n.State != StateUnknown {
-		n.State, n.Until, n.Detail = StateComplete, nil, cmp.Or(n.Detail, "not needed any more: "+op.Void)
+		n.State, n.Until, n.Detail, n.Void = StateComplete, nil, cmp.Or(n.Detail, "not needed any more: "+op.Void), true
 	}
 	more := n.State.rank() - op.State.rank()
 	switch {

@@ -53,6 +53,9 @@ var (
 		{"fields", text, false}, {"at", instant, true}}, nil}
 	operationsTable = &table{"operations", 3, []column{{"topic", text, false}, {"key", text, false}, {"operation", text, false}, {"state", text, false}, {"begun", instant, false}, {"since", instant, true},
 		{"until", instant, true}, {"void", text, false}, {"lacks", text, false}, {"page", text, false}}, []string{"operation, state, since"}}
+	// overdueTable has a row for each step of an operation that is late or missing; integration is empty where an event is waited for.
+	overdueTable = &table{"overdue_steps", 4, []column{{"topic", text, false}, {"key", text, false}, {"operation", text, false}, {"step", text, false}, {"integration", text, false}, {"state", text, false},
+		{"since", instant, true}, {"page", text, false}}, []string{"integration, operation, state"}}
 	movementsTable = &table{"movements", 6, []column{{"topic", text, false}, {"key", text, false}, {"kind", text, false}, {"system", text, false}, {"object", text, false}, {"currency", text, false},
 		{"amount", amount, false}, {"amount_e4", number, true}, {"day", text, false}, {"at", instant, false}, {"reference", text, false}, {"event_id", text, false}}, []string{"day, currency, kind, system"}}
 	differencesTable = &table{"money_differences", 4, []column{{"topic", text, false}, {"key", text, false}, {"comparison", text, false}, {"currency", text, false}, {"amount_a", amount, false}, {"amount_b", amount, false},
@@ -60,7 +63,7 @@ var (
 	lookupsTable = &table{"lookups", 4, []column{{"kind", text, false}, {"value", text, false}, {"topic", text, false}, {"key", text, false}}, nil}
 
 	// answers are the tables that follow from folds.
-	answers = []*table{ordersTable, integrationsTable, parkedTable, withheldTable, operationsTable, movementsTable, differencesTable, disagreementsTable, observationsTable, lookupsTable}
+	answers = []*table{ordersTable, integrationsTable, parkedTable, withheldTable, operationsTable, overdueTable, movementsTable, differencesTable, disagreementsTable, observationsTable, lookupsTable}
 	tables  = append([]*table{foldsTable, offsetsTable, countsTable, metaTable, leaderTable, subscriptionsTable, arrivalsTable, noticesTable, toldTable, erasuresTable}, answers...)
 )
 
@@ -145,6 +148,11 @@ func rowsOf(o *Order, refs []ref, zone *time.Location) map[string]record {
 	}
 	for _, op := range o.Operations {
 		put(operationsTable, op.Name, string(op.State), op.Begun, op.Since, op.Until, op.Void, op.lacks(&Order{}), op.Page)
+		for i := range op.Steps {
+			if n := &op.Steps[i]; n.State == StateLate || n.State == StateMissing {
+				put(overdueTable, op.Name, n.What, n.integration(), string(n.State), n.Since, op.Page)
+			}
+		}
 	}
 	if o.Money != nil {
 		for _, m := range o.Money.Movements {

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/binaryandbeyond/seam/schemas"
@@ -36,6 +37,7 @@ type View struct {
 	db       *database
 	instance string
 	remove   func() error // of a database that goes with the view
+	metrics  *metrics
 
 	writer sync.Mutex // held while a transaction is made
 	hot    map[subject]*entry
@@ -59,6 +61,7 @@ type View struct {
 type entry struct {
 	fold *Fold
 	rows map[string]record
+	done map[stepKey]bool // steps that have come true
 }
 
 // ViewConfig says where a view is kept.
@@ -72,8 +75,10 @@ type ViewConfig struct {
 	// Instance names the process among those that share a database: with a name it writes again at once when it comes back.
 	// Default random.
 	Instance string
-	Now      func() time.Time // our clock. Default time.Now
-	Logger   *slog.Logger     // default: nowhere
+	// Registerer takes the metrics; nil keeps them unregistered.
+	Registerer prometheus.Registerer
+	Now        func() time.Time // our clock. Default time.Now
+	Logger     *slog.Logger     // default: nowhere
 }
 
 // subject is a key of an event topic without prefix.
@@ -112,6 +117,9 @@ func OpenView(ctx context.Context, c ViewConfig) (*View, error) {
 	}
 	if v.log == nil {
 		v.log = slog.New(slog.DiscardHandler)
+	}
+	if err := v.measured(c.Registerer); err != nil {
+		return nil, err
 	}
 	v.rules, v.zone = fingerprint(c.Topology), c.Topology.Money.Location()
 	if c.Database == "" {
@@ -335,6 +343,8 @@ func (v *View) Apply(ctx context.Context, serde *schemas.Serde, recs ...*kgo.Rec
 		return err
 	}
 	maps.Copy(v.erased, b.erased)
+	v.metrics.records.Add(float64(len(taken)))
+	v.metrics.complete(b.completed)
 	v.mu.Lock()
 	for p, n := range b.next {
 		v.next[p] = n
