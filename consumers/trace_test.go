@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
 )
 
 // TestAnOutcomeIsOneLine with what on-call looks for, and without the detail, which may quote an answer. Which outcomes are told
@@ -50,6 +53,19 @@ func TestAnOutcomeIsOneLine(t *testing.T) {
 	} {
 		if got := told(tt.choice, tt.level, tt.o) != nil; got != tt.is {
 			t.Errorf("%q at %s: an outcome of reason %q is told: %v", tt.choice, tt.level, tt.o.Reason, got)
+		}
+	}
+}
+
+// TestAnOutcomesRecordCarriesItsTrace where there is one; where there is none it has no header for it.
+func TestAnOutcomesRecordCarriesItsTrace(t *testing.T) {
+	t.Parallel()
+	for _, traceparent := range []string{"", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"} {
+		e := &engine{ctx: t.Context(), log: slog.New(slog.DiscardHandler), batch: newBatch(1), counts: NewMetrics(nil).of(&topology.Integration{Name: "down"})}
+		e.emit(&partition{}, &schemas.Outcome{OrderID: "o1", Kind: schemas.Delivered, TraceParent: traceparent})
+		headers := e.batch.records[0].rec.Headers
+		if env, _ := schemas.EnvelopeOf(headers); env.TraceParent != traceparent || slices.ContainsFunc(headers, func(h kgo.RecordHeader) bool { return len(h.Value) == 0 && h.Key == "traceparent" }) {
+			t.Errorf("of trace %q the record carries %q", traceparent, env.TraceParent)
 		}
 	}
 }
