@@ -34,6 +34,7 @@ func TestBodiesIn(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusNotFound {
 		t.Fatalf("%+v, %v", resp, err)
 	}
+	defer resp.Body.Close()
 	if _, err := from.Discard(1 << 20); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the connection goes on: %v", err)
 	}
@@ -93,7 +94,9 @@ func ask(t *testing.T, at string) net.Conn {
 
 func answered(t *testing.T, c net.Conn) {
 	t.Helper()
-	if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || resp.StatusCode != http.StatusOK {
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("%+v, %v", resp, err)
 	}
+	defer resp.Body.Close()
 }

@@ -189,18 +189,20 @@ func TestClient(t *testing.T) {
 		http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
 	}))
 	t.Cleanup(server.Close)
-	get := func(g *Guard, address string) (*http.Response, error) {
+	get := func(g *Guard, address string) (int, error) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return g.Client(5*time.Second, nil).Do(req)
+		resp, err := g.Client(5*time.Second, nil).Do(req)
+		if err != nil {
+			return 0, err
+		}
+		return resp.StatusCode, resp.Body.Close()
 	}
-	resp, err := get(Within(), server.URL)
-	if err != nil || resp.StatusCode != http.StatusTemporaryRedirect {
-		t.Fatalf("%v, %v", resp, err)
+	if status, err := get(Within(), server.URL); err != nil || status != http.StatusTemporaryRedirect {
+		t.Fatalf("%d, %v", status, err)
 	}
-	_ = resp.Body.Close()
 	u, err := url.Parse(server.URL)
 	if err != nil {
 		t.Fatal(err)

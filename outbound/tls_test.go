@@ -171,7 +171,11 @@ func TestTLSIsRecent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if resp, err := Within().Client(5*time.Second, files).Do(req); err == nil || !strings.Contains(err.Error(), "version") {
+		resp, err := Within().Client(5*time.Second, files).Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "version") {
 			t.Errorf("%v, %v", resp, err)
 		}
 	}

@@ -142,8 +142,9 @@ func TestSlowBody(t *testing.T) {
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil || resp.StatusCode != http.StatusRequestTimeout || !resp.Close {
-		t.Errorf("%+v, %v", resp, err)
+		t.Fatalf("%+v, %v", resp, err)
 	}
+	defer resp.Body.Close()
 	if n := counted(t, r.edge.metrics.refused.WithLabelValues("shopify", "too_slow")); n != 1 {
 		t.Errorf("counted %g", n)
 	}

@@ -1,6 +1,7 @@
 package producers
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -31,7 +32,7 @@ func TestSignedByUs(t *testing.T) {
 		want         error
 	}{{secret("A"), body, nil}, {secret("B"), body, nil}, {secret("C"), body, errBadSignature}, {secret("A"), body + " ", errBadSignature}} {
 		d := &delivery{source: &topology.Source{Secrets: []topology.Secret{topology.Secret(tt.secret)}}, header: sent, body: []byte(tt.body), received: now}
-		if err := webhookAuthenticate(d); err != tt.want {
+		if err := webhookAuthenticate(d); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.secret, err, tt.want)
 		}
 	}
