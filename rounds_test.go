@@ -35,7 +35,7 @@ const roundScale = 1.0 / 60
 // happened listed as unknown; and a replay of everything calls nobody. SEAM_ROUNDS and SEAM_ROUNDS_SEED choose another run.
 func TestRounds(t *testing.T) {
 	r := newRounds(t, fromEnv("SEAM_ROUNDS_SEED", 1))
-	n := fromEnv("SEAM_ROUNDS", 3)
+	n := fromEnv("SEAM_ROUNDS", roundsOf(r.kafka))
 	began := time.Now()
 	for i := range n {
 		r.round(i, n)
@@ -53,6 +53,14 @@ func TestRounds(t *testing.T) {
 			t.Errorf("%q was dealt %d times and never happened: nothing was proved", name, dealt)
 		}
 	}
+}
+
+// roundsOf is how many rounds the suite has: the embedded broker is no proof of what brokers do.
+func roundsOf(k *topologytest.Kafka) int {
+	if k.Fake != nil {
+		return 1
+	}
+	return 3
 }
 
 // rounds is a run of them.
@@ -101,7 +109,7 @@ func newRounds(t *testing.T, seed int) *rounds {
 	r.adm = kadm.NewClient(r.kafka.Client(r))
 	r.world = newWorld(t, seed, r.tally)
 	edge := freeAddress(t)
-	console := freeAddress(t, edge)
+	console := freeAddress(t)
 	r.shop = newSender("http://"+edge, r.tally)
 	env := map[string]string{"SEAM_PREFIX": r.kafka.Prefix, "EXPORT_DIR": filepath.Join(r.dir, "export"), "SEAM_FACTS": "http://" + console, beSeam: "1"}
 	maps.Copy(env, r.world.env())

@@ -145,7 +145,7 @@ func (e *engine) fetchEvents(p *partition, asked []evCommand) {
 					left = left[1:]
 				}
 				for ; len(left) > 0 && left[0].cmd.From == rec.Offset; left = left[1:] {
-					if _, err := e.event(p.life, rec.Value); err != nil && !undecodable(err) {
+					if _, _, err := e.whole(p.life, rec.Value); err != nil && !undecodable(err) {
 						return err
 					}
 					e.send(evReadAgain{p: p, cmd: left[0], recs: []*kgo.Record{rec}, last: true})

@@ -106,8 +106,8 @@ func (e *engine) command(ev evCommand) {
 func (e *engine) unparked(ln *lane, w *schemas.ParkedRecord) *item {
 	it := &item{parked: w, rec: parkedRecord(w, e.Topology.Prefix), attempts: w.Attempts, again: w.Replay}
 	it.env, _ = schemas.EnvelopeOf(it.rec.Headers)
-	if ev, err := e.event(e.ctx, w.Value); err == nil { // its schema is at hand since it was parked, or restored
-		e.decodedItem(ln, it, ev, nil)
+	if ev, opened, err := e.event(e.ctx, w.Value); err == nil { // its schema is at hand since it was parked, or restored
+		e.decodedItem(ln, it, ev, opened, nil)
 	}
 	return it
 }

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/consumers/rules"
@@ -199,5 +201,31 @@ func TestOperations(t *testing.T) {
 	}
 	if len(entry.Operations) != 3 {
 		t.Error("the entry that was copied has changed")
+	}
+}
+
+// TestUnknownEndIsFatal: what a transaction held may be committed, so who does not know must not repeat it.
+func TestUnknownEndIsFatal(t *testing.T) {
+	t.Parallel()
+	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "reconciliation"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(fake.ListenAddrs()...), kgo.TransactionalID("seam.down/a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	e := &engine{Config: Config{Topology: &topology.Topology{}, Instance: "a"}, in: &topology.Integration{Name: "down"}, cl: cl, ctx: t.Context()}
+	transact := func() (error, bool) {
+		return e.transact([]*kgo.Record{{Topic: "reconciliation", Value: []byte("x")}}, nil, "", -1)
+	}
+	if err, fatal := transact(); err != nil || fatal {
+		t.Fatalf("one that is committed: %v, fatal %v", err, fatal)
+	}
+	fault := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}})
+	if err, fatal := transact(); err == nil || !fatal || fault.Hits() != 1 {
+		t.Errorf("one whose end is not known: %v, fatal %v", err, fatal)
 	}
 }

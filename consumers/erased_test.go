@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -127,5 +128,44 @@ func TestAnswersAreMasked(t *testing.T) {
 		if !strings.Contains(text, "error") {
 			t.Errorf("%q tells nothing", text)
 		}
+	}
+}
+
+// opener counts what is opened.
+type opener struct {
+	schemas.Sealer
+	opened atomic.Int32
+}
+
+func (o *opener) Open(subject string, id schemas.EventID, sealed []byte) ([]byte, error) {
+	o.opened.Add(1)
+	return o.Sealer.Open(subject, id, sealed)
+}
+
+// TestOnlyWhatIsToldIsOpened: whose event it is, which of its fields may be sent, and that it came before is decided without
+// what is personal of it.
+func TestOnlyWhatIsToldIsOpened(t *testing.T) {
+	t.Parallel()
+	b := newOwnedBench(t, "order.email: {owner: shop, page: ops}"+ownership, strings.ReplaceAll(keyed, "{reference: event.id}", "{reference: event.id, to: order.email}"))
+	_, workers, worker := b.sealed()
+	told := make(chan string, 1)
+	b.down.read = func(body []byte) { told <- string(body) }
+	counted := &opener{Sealer: workers}
+	b.start(worker, func(c *consumers.Config) { c.Serde.SealWith(counted) })
+	foreign := of("a1", schemas.OrderUpdated, "A", 1)
+	foreign.System = "erp" // which owns nothing of it
+	b.publish(foreign, of("a2", schemas.OrderUpdated, "A", 2), of("a2", schemas.OrderUpdated, "A", 2))
+	outcomes := b.wait(3)
+	if got, want := kinds(outcomes), []string{"a1=withheld/not_owner", "a2=delivered", "a2=duplicate/same_event"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if withheld := outcomes[0].WithheldFields; !slices.Contains(withheld, "order.email") {
+		t.Errorf("withheld are %v, of which order.email is one", withheld)
+	}
+	if n := counted.opened.Load(); n != 1 {
+		t.Errorf("%d events were opened, and one was told", n)
+	}
+	if body := <-told; !strings.Contains(body, "ada@example.org") {
+		t.Errorf("the downstream was told %s", body)
 	}
 }

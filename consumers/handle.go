@@ -59,9 +59,14 @@ func (e *engine) step(ln *lane) {
 		case rules.Hold:
 			e.park(ln, it, hold{reason: d.Reason, detail: d.Detail, needs: d.Needs, until: d.Until, op: d.Route.Operation})
 		case rules.Call:
-			if it.ev.Sealed != nil || e.Serde.Erased(it.ev) {
+			switch {
+			case !it.opened:
+				if !e.open(ln, it) {
+					return
+				}
+			case it.ev.Sealed != nil || e.Serde.Erased(it.ev):
 				e.erased(ln, it)
-			} else if e.ask(ln, it, d) {
+			case e.ask(ln, it, d):
 				return
 			}
 		}
@@ -141,19 +146,36 @@ func (e *engine) known(ln *lane, it *item) (rules.Decision, bool) {
 // decode decodes the head. It gives false where that waits for the registry or for keys; the lane then goes on by evDecoded.
 func (e *engine) decode(ln *lane, it *item) bool {
 	if e.Serde.Cached(it.rec.Value) {
-		ev, err := e.event(noWait, it.rec.Value)
+		ev, opened, err := e.event(noWait, it.rec.Value)
 		if !errors.Is(err, context.Canceled) {
-			e.decodedItem(ln, it, ev, err)
+			e.decodedItem(ln, it, ev, opened, err)
 			return !ln.waiting
 		}
 	}
+	e.decodeAside(ln, it, e.event)
+	return false
+}
+
+// decodeAside decodes the head outside the loop.
+func (e *engine) decodeAside(ln *lane, it *item, decode func(context.Context, []byte) (*schemas.Event, bool, error)) {
 	ln.busy = true
 	go func() {
 		ctx, cancel := context.WithTimeout(e.ctx, registryLimit)
 		defer cancel()
-		ev, err := e.event(ctx, it.rec.Value)
-		e.send(evDecoded{ln, it, ev, err})
+		ev, opened, err := decode(ctx, it.rec.Value)
+		e.send(evDecoded{ln, it, ev, opened, err})
 	}()
+}
+
+// open opens the head, which is to be called; as decode does.
+func (e *engine) open(ln *lane, it *item) bool {
+	c := *it.ev // what is open of it may be half done when it fails
+	if err := e.Serde.OpenEvent(noWait, &c, it.rec.Value); !errors.Is(err, context.Canceled) {
+		it.decision = nil // of what it said before
+		e.decodedItem(ln, it, &c, true, err)
+		return !ln.waiting
+	}
+	e.decodeAside(ln, it, e.whole)
 	return false
 }
 
@@ -164,33 +186,45 @@ var noWait = func() context.Context {
 	return ctx
 }()
 
-// event decodes a value. A parked record that another's tool put back into its topic counts as the event it holds: its id is
-// known, so that nothing is done twice.
-func (e *engine) event(ctx context.Context, value []byte) (*schemas.Event, error) {
-	ev, err := e.Serde.DecodeEvent(ctx, value)
-	if err != nil && errors.Is(err, schemas.ErrPoison) {
+// event decodes a value. What is personal of it is opened where the rules read it; for most decisions it is enough to know
+// which fields the event speaks of. A parked record that another's tool put back into its topic counts as the event it holds:
+// its id is known, so that nothing is done twice.
+func (e *engine) event(ctx context.Context, value []byte) (_ *schemas.Event, opened bool, err error) {
+	ev, err := e.Serde.DecodeSealed(ctx, value)
+	switch {
+	case err == nil && ev.Sealed == nil:
+		return ev, true, nil
+	case err == nil && (ev.Type.Corrects() || e.owners.Compares(ev.SealedSays)):
+		return ev, true, e.Serde.OpenEvent(ctx, ev, value)
+	case err != nil && errors.Is(err, schemas.ErrPoison):
 		if w, parkedErr := e.Serde.DecodeParkedRecord(ctx, value); parkedErr == nil {
-			return e.Serde.DecodeEvent(ctx, w.Value)
+			return e.whole(ctx, w.Value)
 		}
 	}
-	return ev, err
+	return ev, false, err
+}
+
+// whole decodes a value with what is personal of it.
+func (e *engine) whole(ctx context.Context, value []byte) (_ *schemas.Event, opened bool, err error) {
+	ev, err := e.Serde.DecodeEvent(ctx, value)
+	return ev, true, err
 }
 
 func (e *engine) decoded(ev evDecoded) {
 	ev.ln.busy = false
 	if e.holds(ev.ln, ev.it) {
-		e.decodedItem(ev.ln, ev.it, ev.ev, ev.err)
+		e.decodedItem(ev.ln, ev.it, ev.ev, ev.opened, ev.err)
 		e.step(ev.ln)
 	}
 }
 
 // decodedItem takes a decoded event in, parks what can never be decoded, and lets what waits for the registry wait.
-func (e *engine) decodedItem(ln *lane, it *item, ev *schemas.Event, err error) {
+func (e *engine) decodedItem(ln *lane, it *item, ev *schemas.Event, opened bool, err error) {
 	switch {
 	case err == nil:
-		it.ev = ev
+		it.ev, it.opened = ev, opened
 		// The value is the event; headers may be missing or another's.
-		it.env = schemas.Envelope{ID: ev.ID, Type: ev.Type, Source: ev.Source, System: ev.System, Subject: ev.Subject, BusinessID: ev.BusinessID, SourceVersion: ev.SourceVersion, Time: ev.Time, TraceParent: it.env.TraceParent}
+		it.env = schemas.Envelope{ID: ev.ID, Type: ev.Type, Source: ev.Source, System: ev.System, Subject: ev.Subject, BusinessID: ev.BusinessID, SourceVersion: ev.SourceVersion, Time: ev.Time, TraceParent: it.env.TraceParent, TraceState: it.env.TraceState}
 	case undecodable(err):
 		if d, done := e.known(ln, it); done {
 			e.finish(ln, it, d)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/consumers/rules"
@@ -63,6 +64,7 @@ type item struct {
 	env      schemas.Envelope
 	counted  schemas.EventType    // as which it counts in lane.types; empty when it does not
 	ev       *schemas.Event       // nil until decoded
+	opened   bool                 // what is personal of ev is there, unless it is erased
 	decision *rules.Decision      // to call; nil before
 	grown    int                  // lane.grown at the decision
 	noted    *schemas.LedgerEntry // the order's entry with what the event tells; nil until it is the head
@@ -88,6 +90,7 @@ type item struct {
 	sent     schemas.FieldSet // fields of its calls
 	forced   schemas.FieldSet // those of sent that a person wanted there
 
+	span      trace.Span      // of its handling, from its first call on; nil before, and where nobody traces
 	released  string          // who released it and why, until a call of unknown effect uses that up
 	discarded string          // who discarded it and why
 	again     *schemas.Replay // a person wants it delivered again; nil else

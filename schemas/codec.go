@@ -17,7 +17,7 @@ func (s *Serde) EncodeEvent(ctx context.Context, subject string, ev *Event) ([]b
 		return nil, fmt.Errorf("encode event %s: %w", ev.ID, err)
 	}
 	name := SchemaFor(ev.Type.Topic())
-	sealed, err := seal(s, name, SealSubject(ev.Type.Topic(), ev.Subject), ev.ID, ev, sealedOfEvent, fitEvent)
+	sealed, err := s.sealEvent(name, ev)
 	if err != nil {
 		return nil, fmt.Errorf("encode event %s: %w", ev.ID, err)
 	}
@@ -48,6 +48,43 @@ func checkEvent(ev *Event) error {
 // personal is opened; once it is erased, or without a Sealer, the event has Sealed. Errors: ErrPoison, ErrUnknownSchema,
 // ErrRegistry, and the Sealer's while it cannot learn its keys.
 func (s *Serde) DecodeEvent(ctx context.Context, b []byte) (*Event, error) {
+	ev, err := s.DecodeSealed(ctx, b)
+	if err == nil {
+		err = s.OpenEvent(ctx, ev, b)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ev, nil
+}
+
+// DecodeSealed is DecodeEvent for who may never need what is personal: it stays in Sealed, until OpenEvent opens it.
+func (s *Serde) DecodeSealed(ctx context.Context, b []byte) (*Event, error) {
+	w, err := s.writerOf(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	return decode[Event](ctx, s, w.event(), b)
+}
+
+// OpenEvent puts what is personal back into an event that DecodeSealed read from b; errors as DecodeEvent.
+func (s *Serde) OpenEvent(ctx context.Context, ev *Event, b []byte) error {
+	if s.sealer == nil || ev.Sealed == nil {
+		return nil
+	}
+	w, err := s.writerOf(ctx, b)
+	if err != nil {
+		return err
+	}
+	err = open(ctx, s, w, w.event(), SealSubject(ev.Type.Topic(), ev.Subject), ev.ID, ev, func(ev *Event) *[]byte { return &ev.Sealed })
+	if ev.Sealed == nil {
+		ev.SealedSays = 0
+	}
+	return err
+}
+
+// writerOf is the schema that an event's bytes were written with.
+func (s *Serde) writerOf(ctx context.Context, b []byte) (*writer, error) {
 	id, _, err := SplitHeader(b)
 	if err != nil {
 		return nil, fmt.Errorf("decode event: %w", err)
@@ -56,14 +93,7 @@ func (s *Serde) DecodeEvent(ctx context.Context, b []byte) (*Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode event: %w", err)
 	}
-	ev, err := decode[Event](ctx, s, w.event(), b)
-	if err == nil {
-		err = open(ctx, s, w, w.event(), SealSubject(ev.Type.Topic(), ev.Subject), ev.ID, ev, sealedOfEvent)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return ev, nil
+	return w, nil
 }
 
 // EncodeOutcome gives the bytes of an outcome.

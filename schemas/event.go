@@ -123,6 +123,9 @@ type Event struct {
 	// Sealed is what is personal of the event, encrypted, while nothing opened it: a Serde without a Sealer leaves it so, and
 	// any does once it is erased. Nil for an event that is whole.
 	Sealed []byte
+
+	// SealedSays is the fields that Sealed speaks of; 0 in events of before it was written, and in whole ones.
+	SealedSays FieldSet
 }
 
 // seamSpace is the UUID namespace of event ids: UUIDv5(DNS, "seam.binaryandbeyond.github.com"). Frozen: changing it

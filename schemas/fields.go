@@ -152,6 +152,7 @@ func ValueOf(ev *Event, field Field) (string, bool) {
 
 // Says gives the fields that the event speaks of, whether their values can be compared or not.
 func Says(ev *Event) (s FieldSet) {
+	s = ev.SealedSays
 	for rest := uint64(partsOf(ev)); rest != 0; rest &= rest - 1 {
 		if i := bits.TrailingZeros64(rest); fields[i].says(ev) {
 			s |= 1 << i

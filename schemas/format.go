@@ -81,8 +81,10 @@ func SchemaFor(topic string) string {
 	case strings.HasPrefix(topic, "parked."):
 		return "parked_record"
 	}
-	return map[string]string{
-		TopicOrders: "order_event", TopicCustomers: "customer_event", TopicInventory: "inventory_event",
-		"reconciliation": "outcome", "quarantine": "quarantined", "status": "worker_status", "commands": "command", "disagreements": "disagreement", "keys": "sealing_key", "contracts": "contract",
-	}[topic]
+	return topicSchemas[topic]
+}
+
+var topicSchemas = map[string]string{
+	TopicOrders: "order_event", TopicCustomers: "customer_event", TopicInventory: "inventory_event",
+	"reconciliation": "outcome", "quarantine": "quarantined", "status": "worker_status", "commands": "command", "disagreements": "disagreement", "keys": "sealing_key", "contracts": "contract",
 }

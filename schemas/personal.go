@@ -36,7 +36,7 @@ var (
 func (s *Serde) SealWith(sealer Sealer) { s.sealer = sealer }
 
 // seal is a value as it may stand in a topic: with what is personal sealed, or, of an erased subject, without it. at is where
-// a value has its sealed part, fit makes what is left of it a value that can be encoded.
+// a value has its sealed part, fit makes what is personal of it a value that can be encoded.
 func seal[T any](s *Serde, name, subject string, id EventID, v *T, at func(*T) *[]byte, fit func(*T)) (*T, error) {
 	if s.sealer == nil || *at(v) != nil {
 		return v, nil
@@ -47,15 +47,28 @@ func seal[T any](s *Serde, name, subject string, id EventID, v *T, at func(*T) *
 	}
 	open, personal := o.Addr().Interface().(*T), p.Addr().Interface().(*T)
 	fit(personal)
-	b, err := formats[name].write(nil, p)
+	buf := scratch.Get().(*[]byte)
+	b, err := formats[name].write((*buf)[:0], p)
 	if err != nil {
 		return nil, err
 	}
 	*at(open), err = s.sealer.Seal(subject, id, b)
+	if *buf = b; cap(b) <= maxScratch {
+		scratch.Put(buf)
+	}
 	if err != nil && !errors.Is(err, ErrErased) {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
 	return open, nil
+}
+
+// sealEvent is seal for events, which tell in the open what their sealed part speaks of.
+func (s *Serde) sealEvent(name string, ev *Event) (*Event, error) {
+	open, err := seal(s, name, SealSubject(ev.Type.Topic(), ev.Subject), ev.ID, ev, func(ev *Event) *[]byte { return &ev.Sealed }, func(ev *Event) { ev.Time, ev.IngestedAt = never, never })
+	if err == nil && open != ev && open.Sealed != nil {
+		open.SealedSays = Says(ev) &^ Says(open)
+	}
+	return open, err
 }
 
 // open puts what is personal back into a value that w wrote, unless it is erased.
@@ -85,13 +98,9 @@ func open[T any](ctx context.Context, s *Serde, w *writer, name, subject string,
 	return nil
 }
 
-func sealedOfEvent(ev *Event) *[]byte { return &ev.Sealed }
-
-// fitEvent gives an event the times that none is without.
-func fitEvent(ev *Event) { ev.Time, ev.IngestedAt = never, never }
-
 func sealedOfQuarantined(q *Quarantined) *[]byte { return &q.Sealed }
 
+// never is the time of an event that has none, and cannot be without one.
 var never = time.Unix(0, 0).UTC()
 
 // SealSubject is the subject under which the personal data of a key's records is sealed, and erased.

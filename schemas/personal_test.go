@@ -62,7 +62,7 @@ func TestSealed(t *testing.T) {
 	for _, ev := range []*Event{order, customer, inventory} {
 		t.Run(ev.Type.Topic(), func(t *testing.T) {
 			t.Parallel()
-			ev.Sealed = nil
+			ev.Sealed, ev.SealedSays = nil, 0
 			before := *ev
 			s := newSerde(t)
 			v := &vault{erased: map[string]bool{}}
@@ -91,6 +91,16 @@ func TestSealed(t *testing.T) {
 			if d := cmp.Diff(ev, got); d != "" {
 				t.Errorf("opened (-want +got):\n%s", d)
 			}
+			left, err := s.DecodeSealed(t.Context(), b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if left.Sealed == nil || Says(left) != Says(ev) {
+				t.Errorf("left sealed it says %v, want %v", Says(left).Names(), Says(ev).Names())
+			}
+			if err := s.OpenEvent(t.Context(), left, b); err != nil || !cmp.Equal(ev, left) {
+				t.Errorf("opened later: %v (-want +got):\n%s", err, cmp.Diff(ev, left))
+			}
 
 			v.erased[SealSubject(ev.Type.Topic(), ev.Subject)] = true
 			got, err = s.DecodeEvent(t.Context(), b)
@@ -114,7 +124,7 @@ func TestSealed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Sealed = nil; late.Sealed != nil {
+			if got.Sealed, got.SealedSays = nil, 0; late.Sealed != nil {
 				t.Error("what is erased was sealed again")
 			}
 			if d := cmp.Diff(got, late); d != "" {

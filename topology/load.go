@@ -37,6 +37,7 @@ func (f *Fault) Error() string { return fmt.Sprintf("%s:%d: %s", f.File, f.Line,
 // clusterFile is topics.yaml.
 type clusterFile struct {
 	Environment       string              `yaml:"environment"`
+	Team              string              `yaml:"team"`
 	Prefix            string              `yaml:"prefix"`
 	Partitions        int32               `yaml:"partitions"`
 	Replicas          int16               `yaml:"replicas"`
@@ -81,7 +82,7 @@ func load(l *loader) (*Topology, []error) {
 	l.operations(t)
 	l.access(t)
 	l.optional("waivers.yaml", &t.Waivers)
-	t.Environment, t.Prefix, t.Partitions, t.Learn = cluster.Environment, cluster.Prefix, cluster.Partitions, cluster.Learn
+	t.Environment, t.Team, t.Prefix, t.Partitions, t.Learn = cluster.Environment, cluster.Team, cluster.Prefix, cluster.Partitions, cluster.Learn
 	setDefaults(t)
 	l.validate(t, cluster, owners.Unowned)
 	l.validateOperations(t)
@@ -192,6 +193,9 @@ func integrationDefaults(in *Integration) {
 	or(&in.DedupWindow, Duration(35*24*time.Hour))
 	or(&in.Objective, DefaultObjective)
 	in.Facts.defaults(in.CompleteWithin)
+	if in.Sign != nil {
+		in.Sign.Secrets = slices.DeleteFunc(in.Sign.Secrets, func(x Secret) bool { return x == "" })
+	}
 	if in.Idempotency.Probe != "" {
 		or(&in.Idempotency.Settles, 2*in.Timeout)
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/binaryandbeyond/seam/outbound"
 	"github.com/binaryandbeyond/seam/schemas"
 )
 
@@ -30,6 +31,7 @@ func (s Secret) Reveal() string { return string(s) }
 // Topology is everything that must exist for Seam to run, read from one folder of YAML files by Load.
 type Topology struct {
 	Environment  string // of topics.yaml: "development", "production"
+	Team         string // of topics.yaml: whose Kafka and Seam itself are; empty where nobody said
 	Prefix       string // put before every topic, group and subject; empty for none
 	Partitions   int32  // of every topic that is keyed by order; Kafka cannot change it later without moving orders
 	Topics       []Topic
@@ -95,6 +97,8 @@ type Source struct {
 	Secrets []Secret `yaml:"secrets"`
 	// MaxBody is the largest body or file taken, in bytes; 413 beyond. Default 1 MiB (files: 64 MiB).
 	MaxBody Bytes `yaml:"max_body"`
+	// Limit bounds how many authentic deliveries it may have taken in.
+	Limit EdgeLimits `yaml:"limit"`
 	// AnswerWithin is how long a delivery may take here; 503 goes out a tenth before. Default by platform, and four
 	// fifths of Patience at most.
 	AnswerWithin Duration `yaml:"answer_within"`
@@ -213,6 +217,8 @@ type Auth struct {
 	Bearer Secret `yaml:"bearer"`
 	Header string `yaml:"header"` // name of a header that carries Value, for API keys
 	Value  Secret `yaml:"value"`
+	// OAuth2 asks for tokens. Default nil: none are needed.
+	OAuth2 *OAuth2 `yaml:"oauth2"`
 
 	file *SecretFile // of Bearer, or else of Value; nil when that is fixed
 }
@@ -322,7 +328,11 @@ type Integration struct {
 	Facts *Facts `yaml:"facts"`
 	// Environment asks the downstream which environment it is. Default nil: it is not asked.
 	Environment *Handshake `yaml:"environment"`
-	Mark        string     `yaml:"-"`
+	// TLS says whom we trust and what we show. Default nil: the system's authorities, and no certificate of ours.
+	TLS *outbound.Files `yaml:"tls"`
+	// Sign signs every call as Standard Webhooks has it. Default nil: calls are not signed.
+	Sign *Signing `yaml:"sign"`
+	Mark string   `yaml:"-"`
 }
 
 // Window is a time of the week in which no call is made.

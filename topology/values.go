@@ -33,7 +33,7 @@ const unsetValue = "(unset)" // stands for a variable that is not set and has no
 var (
 	password = regexp.MustCompile(`(://[^/@:]*:)[^/@]+@`)
 	// Keys of the files that hold secrets, and words by which variables say that they do.
-	secretKey  = regexp.MustCompile(`(^|\.)(auth\.(bearer|value)|token|secrets\.\d+|headers\.(?i:[^.]*(authorization|cookie|key|token|secret)[^.]*))$`)
+	secretKey  = regexp.MustCompile(`(^|\.)(auth\.(bearer|value|oauth2\.client_secret)|token|secrets\.\d+|headers\.(?i:[^.]*(authorization|cookie|key|token|secret)[^.]*))$`)
 	secretName = regexp.MustCompile(`(^|_)(SECRET|TOKEN|PASSWORD|PASSWD|KEY|HMAC|CREDENTIALS?)(_|$)`)
 )
 

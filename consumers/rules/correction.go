@@ -22,7 +22,7 @@ func misdirected(in *topology.Integration, ev *schemas.Event) (Decision, bool) {
 	switch {
 	case !ev.Type.Corrects():
 		return Decision{}, false
-	case ev.Sealed != nil && schemas.Says(ev) == 0:
+	case ev.Sealed != nil && schemas.Says(ev) == ev.SealedSays:
 		return finish(schemas.Withheld, schemas.ReasonErased, "its personal data is erased"), true
 	case !corrects(ev):
 		return finish(schemas.Withheld, schemas.ReasonNotOwner, "it does not say just the field that it corrects"), true

@@ -103,6 +103,10 @@ func (o *Owners) By(system schemas.System, at time.Time) schemas.FieldSet {
 	return out
 }
 
+// Compares tells whether the rules read the values of any of these fields: those that systems share. Of others it is enough to
+// know that an event speaks of them.
+func (o *Owners) Compares(fields schemas.FieldSet) bool { return fields&o.shared != 0 }
+
 // SpeaksFor tells whether a system is the one whose word on events of a type and a time counts. Types that carry a whole
 // state are anybody's: their fields are judged one by one.
 func SpeaksFor(own *Owners, et schemas.EventType, system schemas.System, at time.Time) bool {

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,11 @@ const (
 
 // packFrom is the size in bytes from which packing pays.
 const packFrom = 200
+
+// plains holds buffers for what is about to be encrypted, of maxPlain bytes at most.
+var plains = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxPlain = 64 << 10
 
 // keys is every root that is known, and when it was made. Safe for concurrent use.
 type keys struct {
@@ -121,12 +127,19 @@ func (k *keys) seal(subject string, id schemas.EventID, b []byte) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	plain := make([]byte, 1, 1+s2.MaxEncodedLen(len(b)))
-	if packed := s2.Encode(plain[1:cap(plain)], b); len(b) >= packFrom && len(packed) < len(b) {
-		plain, plain[0] = plain[:1+len(packed)], packedS2
-	} else {
-		plain = append(plain[:1], b...)
-		plain[0] = packedNot
+	buf := plains.Get().(*[]byte)
+	plain := append((*buf)[:0], packedNot)
+	if len(b) >= packFrom {
+		plain = slices.Grow(plain, s2.MaxEncodedLen(len(b)))
+		if packed := s2.Encode(plain[1:cap(plain)], b); len(packed) < len(b) {
+			plain, plain[0] = plain[:1+len(packed)], packedS2
+		}
+	}
+	if plain[0] == packedNot {
+		plain = append(plain, b...)
+	}
+	if *buf = plain; cap(plain) <= maxPlain {
+		defer plains.Put(buf)
 	}
 	out := make([]byte, headSize, headSize+len(plain)+a.Overhead())
 	copy(out, root[:])

@@ -28,7 +28,7 @@ var pagedRules = []Rule{
 		Why:  "A page at night to a team that works by day is read in the morning. Without hours that can be computed with, that gap cannot be seen.",
 		Mend: "write hours: \"24x7\", or \"mon-fri 08:00-18:00 Europe/Vienna\"",
 		all: teams(func(s *scope, name string, t topology.Team) {
-			if _, ok := hours(t.Hours, s.now); !ok {
+			if _, ok := hours(t, s.now); !ok {
 				s.at("teams/"+name, teamsFile, name+".hours", "the hours of %s are %q", name, t.Hours)
 			}
 		})},

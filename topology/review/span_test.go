@@ -45,7 +45,7 @@ func TestHours(t *testing.T) {
 		{"", 0, false}, {"office hours", 0, false}, {"mon-fri 8-18", 0, false}, {"mon-fri 08:00-18:00 Vienna", 0, false}, {"monday 08:00-18:00", 0, false},
 	}
 	for _, tt := range tests {
-		w, ok := hours(tt.text, today)
+		w, ok := hours(topology.Team{Hours: tt.text}, today)
 		if ok != tt.ok || ok && w.longest(false) != tt.gap {
 			t.Errorf("%q: %v %v, want %v %v", tt.text, w.longest(false), ok, tt.gap, tt.ok)
 		}

@@ -1,7 +1,6 @@
 package review
 
 import (
-	"strings"
 	"time"
 
 	"github.com/binaryandbeyond/seam/topology"
@@ -58,7 +57,7 @@ func (w *week) total() time.Duration {
 	return time.Duration(n) * time.Minute
 }
 
-// closed is the week of an integration's maintenance windows.
+// closed is the week of some windows.
 func closed(windows []topology.Window, now time.Time) *week {
 	w := new(week)
 	for _, win := range windows {
@@ -67,91 +66,33 @@ func closed(windows []topology.Window, now time.Time) *week {
 	return w
 }
 
-// hours reads when a team answers: "24x7", "mon-fri 08:00-18:00", several with commas, with a zone at the end. False where
-// it cannot be read.
-func hours(text string, now time.Time) (*week, bool) {
-	w := new(week)
-	if text = strings.TrimSpace(text); text == "24x7" || text == "24/7" {
-		for i := range w {
-			w[i] = true
-		}
-		return w, true
+// hours is the week in which a team answers. False where its hours cannot be read.
+func hours(t topology.Team, now time.Time) (*week, bool) {
+	windows, always, ok := t.Answers()
+	w := closed(windows, now)
+	for i := range w {
+		w[i] = w[i] || always
 	}
-	for _, part := range strings.Split(text, ",") {
-		words := strings.Fields(part)
-		if len(words) < 2 || len(words) > 3 {
-			return nil, false
-		}
-		days, ok := daysOf(strings.ToLower(words[0]))
-		from, to, cut := strings.Cut(words[1], "-")
-		if !ok || !cut || !clock(from) || !clock(to) {
-			return nil, false
-		}
-		zone := ""
-		if len(words) == 3 {
-			zone = words[2]
-		}
-		if _, err := time.LoadLocation(zone); err != nil {
-			return nil, false
-		}
-		for _, day := range days {
-			w.add(topology.Window{Every: day, From: from, To: to, Zone: zone}, now)
-		}
-	}
-	return w, true
-}
-
-// daysOf reads "mon", "mon-fri", "day".
-func daysOf(text string) ([]string, bool) {
-	if text == "day" {
-		return weekdays, true
-	}
-	first, last, several := strings.Cut(text, "-")
-	if !several {
-		last = first
-	}
-	from, to := dayOf(first), dayOf(last)
-	if from < 0 || to < 0 {
-		return nil, false
-	}
-	var out []string
-	for i := from; ; i = (i + 1) % 7 {
-		out = append(out, weekdays[i])
-		if i == to {
-			return out, true
-		}
-	}
-}
-
-func dayOf(text string) int {
-	for i, d := range weekdays {
-		if d == text {
-			return i
-		}
-	}
-	return -1
-}
-
-func clock(text string) bool {
-	_, err := time.Parse("15:04", text)
-	return err == nil
+	return w, ok
 }
 
 // unattended is the longest time in a week in which nobody answers for a team: outside its hours, and those of the team that is
 // paged then. False where its hours cannot be read.
 func (s *scope) unattended(team string) (time.Duration, bool) {
 	covered := new(week)
-	for seen := map[string]bool{}; team != "" && !seen[team]; {
-		seen[team] = true
-		t, known := s.t.Teams[team]
-		w, ok := hours(t.Hours, s.now)
-		if !known || !ok {
+	next := team
+	for _, t := range s.t.PagedInTurn(team) {
+		w, ok := hours(t, s.now)
+		if !ok {
 			return 0, false
 		}
+		next = t.AfterHours
 		for i := range covered {
 			covered[i] = covered[i] || w[i]
 		}
-		team = t.AfterHours
+	}
+	if _, known := s.t.Teams[next]; next != "" && !known {
+		return 0, false
 	}
 	return covered.longest(false), true
 }
