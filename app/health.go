@@ -73,11 +73,15 @@ func (h *health) loop(role string) func(runs bool) {
 // unix is a time as Prometheus has it: seconds since 1970.
 func unix(at time.Time) float64 { return float64(at.UnixMilli()) / 1000 }
 
-// works says why the process does not work; empty that it does.
+const stopping = "it is stopping"
+
+// works says why the process does not work; empty that it does. One that is stopping does not come back.
 func (h *health) works(why string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.process = why
+	if h.process != stopping {
+		h.process = why
+	}
 }
 
 // watch asks, until ctx ends, what the process needs to work, each by a name. Then the process is stopping, which it says at once.
@@ -88,7 +92,7 @@ func (h *health) watch(ctx context.Context, needs map[string]func(context.Contex
 		h.ask(ctx, needs)
 		select {
 		case <-ctx.Done():
-			h.works("it is stopping")
+			h.works(stopping)
 			return nil
 		case <-tick.C:
 		}

@@ -94,6 +94,7 @@ func TestReady(t *testing.T) {
 	if err := c.h.watch(ctx, needs); err != nil {
 		t.Error(err)
 	}
+	c.h.works("") // told to stop while it was starting
 	c.says("/readyz", 503, `{"status":"failing","checks":[{"name":"process","ok":false,"reason":"it is stopping"},{"name":"kafka","ok":true},{"name":"view","ok":true}]}`)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -128,9 +129,12 @@ func (r *rig) exported() map[string]float64 {
 
 func (r *rig) is(what string, want map[string]float64) {
 	r.Helper()
-	if d := cmp.Diff(want, r.look()); d != "" {
-		r.Errorf("%s (-want +got):\n%s", what, d)
-	}
+	topologytest.Eventually(r, what, func() error { // markers follow the end of a transaction
+		if d := cmp.Diff(want, r.look()); d != "" {
+			return fmt.Errorf("(-want +got):\n%s", d)
+		}
+		return nil
+	})
 }
 
 // TestUndone: what an integration has not done shows by the time of its records, also before any worker has ever run.
@@ -310,5 +314,20 @@ func TestRun(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLargeRecords: a record that is larger than what is fetched at once is looked at all the same.
+func TestLargeRecords(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 6)
+	for p := range int32(6) {
+		rec := r.record("orders", p, time.Hour)
+		rec.Value = make([]byte, 600<<10)
+		rand.NewChaCha8([32]byte{byte(p)}).Read(rec.Value) //nolint:errcheck // it has none; zeros would be compressed
+		r.produce(rec)
+	}
+	if got := r.look(); got["seam_lag_records{down,orders}"] != 6 || got["seam_oldest_undone_seconds{down}"] != 3600 {
+		t.Errorf("of six large records: %v", got)
 	}
 }
