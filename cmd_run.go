@@ -8,19 +8,22 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/binaryandbeyond/seam/app"
+	"github.com/binaryandbeyond/seam/consumers"
 	"github.com/binaryandbeyond/seam/drills"
 	"github.com/binaryandbeyond/seam/drills/sim"
 	"github.com/binaryandbeyond/seam/topology"
+	"github.com/binaryandbeyond/seam/tracing"
 )
 
 // run is seam run: the real thing.
 func (c *cli) run() *cobra.Command {
 	var cfg app.Config
-	var level string
+	var level, format, grace string
 	var scale float64
 	cmd := &cobra.Command{
 		Use: "run", Args: cobra.NoArgs,
@@ -33,9 +36,15 @@ func (c *cli) run() *cobra.Command {
 			"  seam run --only edge --listen :8080\n  seam run --only warehouse,erp\n  seam run --only reconcile --view postgres://seam@db/seam\n" +
 			"  seam run --only enrichment --facts http://seam-0:8090",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := logger(cmd.ErrOrStderr(), level)
+			log, err := logger(cmd.ErrOrStderr(), level, format)
 			if err != nil {
 				return err
+			}
+			if !slices.Contains([]string{consumers.LogActed, consumers.LogAll, consumers.LogNone}, cfg.LogOutcomes) {
+				return usage{fmt.Errorf("--log-outcomes (SEAM_LOG_OUTCOMES) is %q: acted, all or none", cfg.LogOutcomes)}
+			}
+			if cfg.Grace, err = graceOf(grace); err != nil {
+				return usage{err}
 			}
 			if cfg.Topology, err = loaderOf(cfg.Only)(c.files(), topology.WithFiles(os.LookupEnv)); err != nil {
 				return err
@@ -55,7 +64,7 @@ func (c *cli) run() *cobra.Command {
 				fmt.Fprintf(cmd.OutOrStdout(), "seam is ready\n  webhooks   %s/in/{source}\n  orders     %s/\n  kafka      %s\n  registry   %s\n",
 					i.EdgeURL, i.ConsoleURL, strings.Join(i.BootstrapServers, ","), i.RegistryURL)
 			}
-			return app.Run(cmd.Context(), cfg)
+			return traced(cmd.Context(), &cfg, func() error { return app.Run(cmd.Context(), cfg) })
 		},
 	}
 	f := cmd.Flags()
@@ -68,8 +77,11 @@ func (c *cli) run() *cobra.Command {
 	f.StringSliceVar(&cfg.Only, "only", nil, "roles to run: edge, reconcile, names of integrations; all when empty")
 	f.Float64Var(&scale, "time-scale", 1, "multiply every duration of the topology, for drills")
 	f.Lookup("time-scale").Hidden = true
+	f.StringVar(&grace, "grace", env("SEAM_GRACE", consumers.DefaultGrace.String()), "how long a stop (SIGTERM) lets requests and calls under way end; a second signal ends at once (SEAM_GRACE)")
 	f.BoolVar(&cfg.Apply, "apply", false, "create topics and schemas that a real cluster lacks first")
 	f.StringVar(&level, "log-level", env("SEAM_LOG_LEVEL", "info"), "debug, info, warn or error (SEAM_LOG_LEVEL)")
+	f.StringVar(&format, "log-format", env("SEAM_LOG_FORMAT", "json"), "json or text (SEAM_LOG_FORMAT)")
+	f.StringVar(&cfg.LogOutcomes, "log-outcomes", env("SEAM_LOG_OUTCOMES", consumers.LogActed), "outcomes that the log tells at info, a line each, the others at debug: acted (all but those of events that the integration does not act on), all or none (SEAM_LOG_OUTCOMES)")
 	return cmd
 }
 
@@ -79,6 +91,34 @@ func loaderOf(roles []string) func(fs.FS, func(string) (string, bool)) (*topolog
 		return topology.LoadForReading
 	}
 	return topology.Load
+}
+
+// traced runs something with the tracer that the environment asks for, and sends the last spans when it has ended.
+func traced(ctx context.Context, cfg *app.Config, run func() error) error {
+	tracer, flush, err := tracing.Open(ctx, tracing.Config{Version: built(), Instance: cfg.Instance, Lookup: os.LookupEnv, Logger: cfg.Logger})
+	if err != nil {
+		return err
+	}
+	cfg.Tracer = tracer
+	err = run()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSpans)
+	defer cancel()
+	if flushErr := flush(last); flushErr != nil {
+		cfg.Logger.Warn("the last spans were not sent", "err", flushErr)
+	}
+	return err
+}
+
+// lastSpans is how long a collector may take for the last spans of a process.
+const lastSpans = 3 * time.Second
+
+// graceOf reads --grace.
+func graceOf(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("--grace (SEAM_GRACE) is %q: a duration such as 25s", text)
+	}
+	return d, nil
 }
 
 // env is a variable or its default.
@@ -104,7 +144,7 @@ func (c *cli) demo() *cobra.Command {
 			log := slog.New(slog.DiscardHandler)
 			if level != "" {
 				var err error
-				if log, err = logger(cmd.ErrOrStderr(), level); err != nil {
+				if log, err = logger(cmd.ErrOrStderr(), level, "json"); err != nil {
 					return err
 				}
 			}

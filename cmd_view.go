@@ -301,7 +301,7 @@ func (c *cli) rebuild() *cobra.Command {
 			if c.view == "" {
 				return errors.New("--view is missing: the database to make anew (SEAM_VIEW)")
 			}
-			log, err := logger(cmd.ErrOrStderr(), level)
+			log, err := logger(cmd.ErrOrStderr(), level, "json")
 			if err != nil {
 				return err
 			}

@@ -48,6 +48,12 @@ func newWhole(t *testing.T) *whole {
 // newWholeWith is newWhole with changes of the topology.
 func newWholeWith(t *testing.T, change func(*topology.Topology)) *whole {
 	t.Helper()
+	return newWholeAt(t, 1.0/600, change)
+}
+
+// newWholeAt is newWholeWith where the topology's time goes otherwise than 600 times as fast.
+func newWholeAt(t *testing.T, scale float64, change func(*topology.Topology)) *whole {
+	t.Helper()
 	w := &whole{T: t, kafka: topologytest.Cluster(t)}
 	var mu sync.Mutex
 	dir := t.TempDir()
@@ -67,7 +73,7 @@ func newWholeWith(t *testing.T, change func(*topology.Topology)) *whole {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.topo.Scale(1.0 / 600)
+	w.topo.Scale(scale)
 	for i := range w.topo.Integrations {
 		w.topo.Integrations[i].ExpiresAfter = 0 // the real payloads are of other years
 		if f := w.topo.Integrations[i].Facts; f != nil {

@@ -26,7 +26,7 @@ const module = "github.com/binaryandbeyond/seam"
 // plan says which packages of ours a package may import outside its tests. Data flows one way: producers and
 // consumers meet in a topic, never in an import. A new package is a new row.
 var plan = map[string][]string{
-	".":                          {"app", "bench", "connect", "console", "consumers/reconcile", "consumers/reconcile/export", "consumers/replay", "contract", "contract/spec", "drills", "drills/sim", "mcp", "operate", "outbound", "producers", "schemas", "schemas/sealing", "snippets", "topology", "topology/review", "topology/scaffold", "trial"},
+	".":                          {"app", "bench", "connect", "console", "consumers", "consumers/reconcile", "consumers/reconcile/export", "consumers/replay", "contract", "contract/spec", "drills", "drills/sim", "mcp", "operate", "outbound", "producers", "schemas", "schemas/sealing", "snippets", "topology", "topology/review", "topology/scaffold", "tracing", "trial"},
 	"schemas":                    {},
 	"outbound":                   {},
 	"schemas/sealing":            {"schemas", "topology"},
@@ -39,8 +39,9 @@ var plan = map[string][]string{
 	"operate":                    {"topology"},
 	"contract":                   {"schemas", "topology"},
 	"contract/spec":              {"schemas", "topology"},
-	"producers":                  {"contract", "outbound", "schemas", "topology"},
-	"consumers":                  {"consumers/deliver", "consumers/ledger", "consumers/replay", "consumers/rules", "contract", "outbound", "schemas", "topology"},
+	"tracing":                    {"schemas"},
+	"producers":                  {"contract", "outbound", "schemas", "topology", "tracing"},
+	"consumers":                  {"consumers/deliver", "consumers/ledger", "consumers/replay", "consumers/rules", "contract", "outbound", "schemas", "topology", "tracing"},
 	"consumers/lag":              {"topology"},
 	"consumers/ledger":           {"schemas"},
 	"consumers/rules":            {"schemas", "topology"},

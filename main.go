@@ -38,7 +38,7 @@ type usage struct{ error }
 
 // run is the whole command: exit 0 ok, 1 found a fault or failed, 2 wrong usage.
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	ran := false
 	root := newRoot(stdout, &ran)
@@ -63,6 +63,22 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 1
 }
 
+// interruptible is a context that the first SIGINT or SIGTERM ends. A second one is nobody's, and ends the process at once.
+func interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+		case <-ctx.Done():
+		}
+		signal.Stop(signals) // before anything that follows can be seen
+		cancel()
+	}()
+	return ctx, cancel
+}
+
 // newRoot is the tree of verbs; ran is set once a verb's own work begins, which is where wrong usage ends.
 func newRoot(stdout io.Writer, ran *bool) *cobra.Command { return (&cli{out: stdout}).root(ran) }
 
@@ -81,7 +97,7 @@ func (c *cli) root(ran *bool) *cobra.Command {
 	f.StringVar(&c.registry, "registry", os.Getenv("SEAM_REGISTRY"), "schema registry URL (SEAM_REGISTRY)")
 	f.StringVar(&c.dir, "topology", os.Getenv("SEAM_TOPOLOGY"), "folder of topology files; the shipped ones when empty (SEAM_TOPOLOGY)")
 	f.StringVar(&c.view, "view", os.Getenv("SEAM_VIEW"), "the reconciler's database: an SQLite file or postgres://... (SEAM_VIEW)")
-	root.AddCommand(c.demo(), c.run(), c.ingest(), c.review(), c.plan(), c.apply(), c.environment(), c.diff(), c.order(), c.disagreements(), c.totals(), c.export(), c.sources(), c.rebuild(), c.status(), c.parked(), c.mcp(), c.quarantine(), c.redact(), c.subscribe(), c.contract(), c.replay(), c.bench(), c.new(), c.test(), c.try(), c.alerts(), c.chart(), c.simulate(), c.health(), versionCommand())
+	root.AddCommand(c.demo(), c.run(), c.ingest(), c.review(), c.plan(), c.apply(), c.environment(), c.diff(), c.order(), c.disagreements(), c.totals(), c.export(), c.sources(), c.rebuild(), c.status(), c.parked(), c.mcp(), c.quarantine(), c.redact(), c.subscribe(), c.contract(), c.replay(), c.bench(), c.new(), c.test(), c.try(), c.chart(), c.simulate(), c.health(), c.alerts(), versionCommand())
 	return root
 }
 
@@ -136,13 +152,20 @@ func (c *cli) brokerList() []string {
 	return strings.Split(c.brokers, ",")
 }
 
-// logger writes JSON lines to w from a level on.
-func logger(w io.Writer, level string) (*slog.Logger, error) {
+// logger writes lines to w from a level on: JSON, or key=value as text.
+func logger(w io.Writer, level, format string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("--log-level %q: debug, info, warn or error", level)
 	}
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l, ReplaceAttr: explained})), nil
+	options := &slog.HandlerOptions{Level: l, ReplaceAttr: explained}
+	switch format {
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	}
+	return nil, fmt.Errorf("--log-format %q: json or text", format)
 }
 
 // explained adds to an error of Kafka or the registry which variable to look at.
@@ -156,11 +179,15 @@ func explained(_ []string, a slog.Attr) slog.Attr {
 func versionCommand() *cobra.Command {
 	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, Example: "  seam version",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v := version
-			if info, ok := debug.ReadBuildInfo(); ok && v == "devel" && info.Main.Version != "" && info.Main.Version != "(devel)" {
-				v = info.Main.Version
-			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "seam", v)
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "seam", built())
 			return err
 		}}
+}
+
+// built is the version of this build.
+func built() string {
+	if info, ok := debug.ReadBuildInfo(); ok && version == "devel" && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return version
 }

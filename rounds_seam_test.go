@@ -86,7 +86,7 @@ type proc struct {
 // start begins a life and returns once it takes webhooks.
 func (p *proc) start(ctx context.Context) error {
 	p.cmd = exec.Command(os.Args[0], append([]string{"run"}, p.args...)...)
-	p.cmd.Env = append(os.Environ(), p.env...)
+	p.cmd.Env = append(append(os.Environ(), "SEAM_LOG_OUTCOMES=all"), p.env...)
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -152,6 +152,8 @@ func (p *proc) note(line string) {
 		return
 	case strings.Contains(line, `"msg":"worker restarts"`):
 		p.tally.add("engine restarts")
+	case strings.Contains(line, `"msg":"the worker stops: no new calls"`):
+		p.tally.add("stops/" + p.name)
 	case strings.Contains(line, `"level":"INFO"`):
 		return
 	}

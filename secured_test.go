@@ -43,7 +43,7 @@ func TestSecured(t *testing.T) {
 	wrong.end()
 
 	edge := freeAddress(t)
-	console := freeAddress(t, edge)
+	console := freeAddress(t)
 	s.start("edge", "--only", "edge", "--listen", edge, "--console", "127.0.0.1:0")
 	s.start("reconcile", "--only", "reconcile", "--listen", "127.0.0.1:0", "--console", console)
 	worker := s.start("worker", "--only", "analytics", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0")

@@ -80,7 +80,7 @@ func TestLeastAccess(t *testing.T) {
 
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 3)
-	edge := ""
+	edge, console := "", ""
 	for user, role := range map[string]string{"edge": "edge", "reconcile": "reconcile", "workers": "a"} {
 		ready := make(chan app.Info, 1)
 		go func() {
@@ -89,8 +89,11 @@ func TestLeastAccess(t *testing.T) {
 		}()
 		select {
 		case i := <-ready:
-			if role == "edge" {
+			switch role {
+			case "edge":
 				edge = i.EdgeURL
+			case "reconcile":
+				console = i.ConsoleURL
 			}
 		case err := <-ended:
 			t.Fatalf("%s as %s ended: %v", role, user, err)
@@ -123,6 +126,9 @@ func TestLeastAccess(t *testing.T) {
 		t.Errorf("a role ended: %v", err)
 	case <-time.After(time.Minute):
 		t.Error("nobody was called in a minute")
+	}
+	if _, text := get(t, console+"/metrics"); !strings.Contains(text, "\nseam_monitor_failures_total 0\n") || !strings.Contains(text, `kafka_consumergroup_members{consumergroup="s.seam.a"}`) {
+		t.Error("the reconciler may not see how far the groups are behind")
 	}
 	stop()
 	for range 3 {

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
@@ -65,8 +66,13 @@ type Config struct {
 	Only []string
 	// Apply creates what the topology lacks in a real cluster first; without it a lack is an error. An embedded one is
 	// always brought to the topology.
-	Apply  bool
+	Apply bool
+	// Grace is how long requests and calls under way may take once the context has ended. Default consumers.DefaultGrace.
+	Grace  time.Duration
 	Logger *slog.Logger
+	// LogOutcomes is which outcomes the log tells at info: see consumers.Config.
+	LogOutcomes string
+	Tracer      trace.Tracer // nil: spans are nobody's
 	// Ready is called once webhooks are taken; nil for nobody.
 	Ready func(Info)
 }
@@ -80,10 +86,8 @@ type Info struct {
 	Embedded         bool
 }
 
-const shutdownGrace = 5 * time.Second // of requests under way when the context ends
-
-// Run runs the roles until ctx ends, then stops them in order: the edge takes no more, the workers finish the calls under
-// way and commit, the clients close.
+// Run runs the roles until ctx ends, then stops them within Config.Grace: the process is not ready any more, the edge takes no
+// more and answers what it took, the workers finish the calls under way, commit and leave their groups, the clients close.
 func Run(ctx context.Context, c Config) error {
 	info := Info{BootstrapServers: c.Brokers, RegistryURL: c.Registry}
 	if err := c.check(); err != nil {
@@ -136,7 +140,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	edge, err := producers.New(producers.Config{Contracts: shapes, Topology: c.Topology, Options: kafka.of("waits"), Publisher: producers.NewPublisher(client, serde, c.Topology), SpoolDir: dir, Registerer: reg, Logger: c.Logger})
+	edge, err := producers.New(producers.Config{Contracts: shapes, Topology: c.Topology, Options: kafka.of("waits"), Publisher: producers.NewPublisher(client, serde, c.Topology), SpoolDir: dir, Registerer: reg, Tracer: c.Tracer, Logger: c.Logger})
 	if err != nil {
 		return err
 	}
@@ -172,8 +176,8 @@ func Run(ctx context.Context, c Config) error {
 		health.full, health.spools = edge.Full, edge.Spools
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	serve(ctx, g, netutil.LimitListener(outside, cmp.Or(c.MaxConnections, maxConnections)), c.edgeHandler(edge, health), answerTime)
-	serve(ctx, g, inside, c.consoleHandler(view, reg, health), 0)
+	c.serve(ctx, g, netutil.LimitListener(outside, cmp.Or(c.MaxConnections, maxConnections)), c.edgeHandler(edge, health), answerTime)
+	c.serve(ctx, g, inside, c.consoleHandler(view, reg, health), 0)
 	g.Go(func() error { return health.watch(ctx, needs) })
 	g.Go(func() error { return shapes.Run(ctx) })
 	if c.runs("edge") {
@@ -203,8 +207,8 @@ func Run(ctx context.Context, c Config) error {
 			continue
 		}
 		g.Go(func() error {
-			return consumers.Run(ctx, consumers.Config{Topology: c.Topology, Integration: in, Options: kafka.of(in.Name), Beat: health.loop(in.Name), Serde: serde, Instance: instance, Static: static,
-				Facts: facts, Ledger: disk, Metrics: metrics, Contracts: shapes, Logger: c.Logger, Report: c.report(ctx, client, serde)})
+			return consumers.Run(ctx, consumers.Config{Topology: c.Topology, Integration: in, Options: kafka.of(in.Name), Beat: health.loop(in.Name), Serde: serde, Instance: instance, Static: static, Grace: c.Grace,
+				Facts: facts, Ledger: disk, Metrics: metrics, Contracts: shapes, Logger: c.Logger, LogOutcomes: c.LogOutcomes, Tracer: c.Tracer, Report: c.report(ctx, client, serde)})
 		})
 	}
 	health.works("")
@@ -238,6 +242,9 @@ func (c *Config) ledgers() (*ledger.Disk, error) {
 func (c *Config) check() error {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Grace <= 0 {
+		c.Grace = consumers.DefaultGrace
 	}
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:8080"
@@ -319,9 +326,9 @@ func (c *Config) listen(info *Info) (inside, outside net.Listener, err error) {
 	return inside, outside, nil
 }
 
-// serve answers on a listener until ctx ends, and lets what is under way finish. An answer may take so long to be made and read; 0: any
-// time.
-func serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handler http.Handler, answers time.Duration) {
+// serve answers on a listener until ctx ends, and lets what is under way finish within the grace. An answer may take so long to be
+// made and read; 0: any time.
+func (c *Config) serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handler http.Handler, answers time.Duration) {
 	server := &http.Server{Handler: handler, WriteTimeout: answers, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	g.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -331,7 +338,7 @@ func serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handle
 	})
 	g.Go(func() error {
 		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Grace)
 		defer cancel()
 		err := server.Shutdown(grace)
 		if errors.Is(err, context.DeadlineExceeded) { // its source sends again what was under way

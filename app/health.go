@@ -162,7 +162,7 @@ func leaders(client *kgo.Client, topics []string) func(context.Context) error {
 		}
 		resp, err := req.RequestWith(ctx, client)
 		if err != nil {
-			return fmt.Errorf("Kafka cannot be reached: %w", err)
+			return fmt.Errorf("kafka cannot be reached: %w", err)
 		}
 		for _, rt := range resp.Topics {
 			if err := kerr.ErrorForCode(rt.ErrorCode); err != nil && rt.Topic != nil {

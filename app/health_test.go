@@ -79,14 +79,14 @@ func TestReady(t *testing.T) {
 	closed = errors.New("the view's database does not answer")
 	c.h.ask(t.Context(), needs)
 	c.says("/readyz", 503, `{"status":"failing","checks":[{"name":"process","ok":true},{"name":"kafka","ok":true},{"name":"view","ok":false,"reason":"the view's database does not answer"}]}`)
-	away, closed = errors.New("Kafka cannot be reached"), nil
+	away, closed = errors.New("kafka cannot be reached"), nil
 	c.h.ask(t.Context(), needs)
-	c.says("/readyz", 503, `{"status":"failing","checks":[{"name":"process","ok":true},{"name":"kafka","ok":false,"reason":"Kafka cannot be reached"},{"name":"view","ok":true}]}`)
+	c.says("/readyz", 503, `{"status":"failing","checks":[{"name":"process","ok":true},{"name":"kafka","ok":false,"reason":"kafka cannot be reached"},{"name":"view","ok":true}]}`)
 	c.says("/healthz", 200, `{"status":"ok"}`) // a restart mends nothing of that
 	c.h.spools = func() bool { return true }
-	c.says("/readyz", 200, `{"status":"ok","checks":[{"name":"process","ok":true},{"name":"kafka","ok":true,"reason":"Kafka cannot be reached; what sources with spool: true send is kept on disk"},{"name":"view","ok":true}]}`)
+	c.says("/readyz", 200, `{"status":"ok","checks":[{"name":"process","ok":true},{"name":"kafka","ok":true,"reason":"kafka cannot be reached; what sources with spool: true send is kept on disk"},{"name":"view","ok":true}]}`)
 	c.h.spools, c.h.full = func() bool { return false }, func() error { return errors.New("the spool of woo is full (512 MiB)") }
-	c.says("/readyz", 503, `{"status":"failing","checks":[{"name":"process","ok":true},{"name":"kafka","ok":false,"reason":"Kafka cannot be reached"},{"name":"view","ok":true},{"name":"edge","ok":false,"reason":"the spool of woo is full (512 MiB)"}]}`)
+	c.says("/readyz", 503, `{"status":"failing","checks":[{"name":"process","ok":true},{"name":"kafka","ok":false,"reason":"kafka cannot be reached"},{"name":"view","ok":true},{"name":"edge","ok":false,"reason":"the spool of woo is full (512 MiB)"}]}`)
 
 	away, c.h.full = nil, func() error { return nil }
 	ctx, stop := context.WithCancel(t.Context())
@@ -140,7 +140,7 @@ func TestLeaders(t *testing.T) {
 	k.Fake.Close()
 	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if err := ask(short); err == nil || !strings.HasPrefix(err.Error(), "Kafka cannot be reached: ") {
+	if err := ask(short); err == nil || !strings.HasPrefix(err.Error(), "kafka cannot be reached: ") {
 		t.Errorf("of a cluster that is away: %v", err)
 	}
 }

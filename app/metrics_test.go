@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -38,13 +39,13 @@ import (
 func everything(prefix, downstream, dir string) fstest.MapFS {
 	about := "team: ops\ncomplete_within: 1h\nstale_after: 1h\noperation: do\n"
 	return fstest.MapFS{
-		"topics.yaml":     {Data: fmt.Appendf(nil, "prefix: %q\npartitions: 2\n", prefix)},
-		"teams.yaml":      {Data: []byte("ops: {pager: p}\n")},
-		"ownership.yaml":  {Data: []byte("order.total: {owner: shop, page: ops}\nunowned: [\"*\"]\n")},
-		"operations.yaml": {Data: []byte("place: {begins: [order.created], done: {a: 1h}, page: ops}\n")},
+		"topics.yaml":        {Data: fmt.Appendf(nil, "prefix: %q\npartitions: 2\n", prefix)},
+		"teams.yaml":         {Data: []byte("ops: {pager: p}\n")},
+		"ownership.yaml":     {Data: []byte("order.total: {owner: shop, page: ops}\nunowned: [\"*\"]\n")},
+		"operations.yaml":    {Data: []byte("place: {begins: [order.created], done: {a: 1h}, page: ops}\n")},
 		"sources/hooks.yaml": {Data: []byte("name: hooks\nsystem: shop\nteam: ops\nplatform: standardwebhooks\npatience: 5s\nretries_for: 0s\nspool: true\nsecrets: [secret]\n")},
 		"sources/files.yaml": {Data: []byte("name: files\nsystem: erp\nteam: ops\nplatform: files\nevery: 1s\ndir: " + dir + "\nfiles:\n  - {match: \"*.csv\", type: order.updated, columns: {subject: id, time: at, order.total: total, currency: currency}}\n")},
-		"integrations/a.yaml": {Data: []byte("name: a\n" + about + "idempotency: {key: Idempotency-Key, remembers: 24h}\ndeliver:\n  - on: [order.created]\n    http: {url: \"" + downstream + "/things\"}\n    body: {reference: order.id, facts: facts}\n" +
+		"integrations/a.yaml": {Data: []byte("name: a\n" + about + "idempotency: {key: Idempotency-Key, remembers: 24h}\ndeliver:\n  - on: [order.created]\n    http: {url: \"" + downstream + "/things\"}\n    body: {reference: event.subject, total: order.total, facts: facts}\n" +
 			"    read_back: {get: \"" + downstream + "/things?id={event.subject}\", after: 1ms, version: answer.v, says: {fulfillment.status: answer.status}}\n" +
 			"facts: {fields: [order.total], max_staleness: 1h, wait: 1h}\n")},
 		"integrations/b.yaml": {Data: []byte("name: b\n" + about + "idempotency: {upsert: true}\ndeliver:\n  - on: [customer.registered]\n    http: {url: \"" + downstream + "/people/{customer.id}\"}\n    body: {id: customer.id}\n")},
@@ -68,7 +69,7 @@ func TestMetricsPage(t *testing.T) {
 	}
 	lose(t, topo, client)
 	info := run(t, app.Config{Topology: topo, Brokers: k.Brokers, Registry: k.Registry, Listen: "127.0.0.1:0", DataDir: t.TempDir()})
-	webhook(t, info.EdgeURL+"/in/hooks", `{"type":"order.created","subject":"7","time":"`+time.Now().UTC().Format(time.RFC3339)+`","order":{"id":"7","total":{"amount":"1.00","currency":"EUR"}}}`)
+	webhook(t, info.EdgeURL+"/in/hooks", `{"type":"order.created","timestamp":"`+time.Now().UTC().Format(time.RFC3339)+`","data":{"order_id":"7","order":{"total":{"amount":"1.00","currency":"EUR"}}}}`)
 
 	page := metricsPage(t)
 	seen := map[string]metricRow{}
@@ -110,6 +111,28 @@ func TestMetricsPage(t *testing.T) {
 		}
 	}
 	probed(t, info)
+	topologytest.Eventually(t, "the end to end time has an exemplar in OpenMetrics", func() error {
+		text := openMetrics(t, info.ConsoleURL)
+		if !regexp.MustCompile(`(?m)^seam_end_to_end_duration_seconds_bucket\{integration="a",.*\} 1 # \{trace_id="[0-9a-f]{32}"\}`).MatchString(text) {
+			return errors.New("there is none")
+		}
+		return nil
+	})
+}
+
+// openMetrics is a scrape by who takes OpenMetrics.
+func openMetrics(t *testing.T, url string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
+	status, body := do(t, req)
+	if status != http.StatusOK || !strings.HasSuffix(body, "# EOF\n") {
+		t.Fatalf("OpenMetrics: %d, and it ends in %q", status, body[max(0, len(body)-40):])
+	}
+	return body
 }
 
 // lose has retention take what group b has not read of one partition, and puts what nobody can decode into the other.

@@ -144,3 +144,28 @@ func traces(h *dto.Histogram) map[string]int {
 	}
 	return out
 }
+
+// TestBeat: the loop of a worker tells that it goes round, and a worker without a loop that it waits.
+func TestBeat(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, keyed)
+	beats := make(chan bool, 100)
+	stop := b.start(func(c *consumers.Config) { c.Beat = func(runs bool) { beats <- runs } })
+	if <-beats {
+		t.Error("it runs before Kafka has answered")
+	}
+	for range 3 {
+		if !<-beats {
+			t.Error("its loop does not go round")
+		}
+	}
+	stop()
+	close(beats)
+	last := true
+	for runs := range beats {
+		last = runs
+	}
+	if last {
+		t.Error("it is stopped and still counts as running")
+	}
+}

@@ -86,6 +86,9 @@ func runEngine(ctx context.Context, c Config, kinds deliver.Set) error {
 	e.work.Go(e.keepLease)
 	err = e.loop(ctx)
 	c.Beat(false)
+	for _, p := range e.parts {
+		p.abandon()
+	}
 	// Closing leaves the group, which calls onRevoked: the loop has drained by then and answers no more. A static member does
 	// not leave: its successor takes over.
 	e.cancel()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/binaryandbeyond/seam/contract"
@@ -30,6 +31,8 @@ type Config struct {
 	SpoolDir string
 	// Contracts watches the shape of what comes; nil for nobody.
 	Contracts *contract.Watch
+	// Tracer begins the spans of deliveries; nil for none. The context of a trace is sent on all the same.
+	Tracer trace.Tracer
 	// Registerer takes the metrics; nil keeps them unregistered.
 	Registerer prometheus.Registerer
 	// Logger defaults to none.
@@ -192,6 +195,8 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 		e.refuse(w, in, http.StatusUnauthorized, err)
 		return
 	}
+	ctx, w, span := e.receiving(ctx, w, req, d)
+	defer span.end()
 	prefer := time.Duration(0)
 	if in.source.Wait != nil {
 		prefer = preferred(req.Header)
@@ -287,9 +292,11 @@ func (e *Edge) publish(ctx context.Context, d *delivery, r *reading) (reply, err
 // publishEvents writes the events; one that does not fit its schema or Kafka becomes a reject.
 func (e *Edge) publishEvents(ctx context.Context, d *delivery, r *reading) error {
 	p := e.cfg.Publisher
+	ctx, span := e.sending(ctx, d, r)
+	defer span.end()
 	batch, err := p.encodeAll(ctx, d.trace, r)
 	if err != nil {
-		return err
+		return span.failed(err)
 	}
 	var kept []*schemas.Event
 	for i, err := range p.produce(ctx, batch) {
@@ -299,7 +306,7 @@ func (e *Edge) publishEvents(ctx context.Context, d *delivery, r *reading) error
 		case tooLarge(err):
 			r.refuse(string(r.events[i].ID), &fault{"", fmt.Sprintf("the event of %d bytes is larger than Kafka takes: raise max.message.bytes of %s, or send less", len(batch[i].Value), batch[i].Topic)})
 		default:
-			return fmt.Errorf("publish: %w", err)
+			return span.failed(fmt.Errorf("publish: %w", err))
 		}
 	}
 	r.events = kept
@@ -308,7 +315,7 @@ func (e *Edge) publishEvents(ctx context.Context, d *delivery, r *reading) error
 }
 
 // quarantine keeps input that could not be normalized.
-func (e *Edge) quarantine(ctx context.Context, trace string, list []*schemas.Quarantined) error {
+func (e *Edge) quarantine(ctx context.Context, trace schemas.Trace, list []*schemas.Quarantined) error {
 	var records []*kgo.Record
 	for _, q := range list {
 		rec, err := e.cfg.Publisher.quarantineRecord(ctx, q, trace)
@@ -338,7 +345,7 @@ func (e *Edge) Reingest(ctx context.Context, q *schemas.Quarantined) ([]schemas.
 	if in == nil {
 		return nil, fmt.Errorf("reingest %s: source %q takes no deliveries: files and polls are read again by themselves", q.ID, q.Source)
 	}
-	d := &delivery{source: in.source, header: headersOf(q.Headers), body: q.Body, received: q.ReceivedAt, trace: traceParent(http.Header{})}
+	d := &delivery{source: in.source, header: headersOf(q.Headers), body: q.Body, received: q.ReceivedAt, trace: e.begun()}
 	r := in.platform.read(d)
 	if len(r.rejects) > 0 {
 		return nil, fmt.Errorf("reingest %s: %w", q.ID, r.rejects[0].fault)

@@ -197,7 +197,7 @@ func (p *poll) take(ctx context.Context, content []byte) (full bool, last time.T
 	for _, n := range list.kids {
 		raw := content[n.from:n.to]
 		n.up, n.name = nil, ""
-		d := &delivery{source: p.source, header: http.Header{"Content-Type": {"application/json"}}, body: raw, received: p.e.cfg.Now(), trace: traceParent(http.Header{})}
+		d := &delivery{source: p.source, header: http.Header{"Content-Type": {"application/json"}}, body: raw, received: p.e.cfg.Now(), trace: p.e.begun()}
 		r, updated := p.read(d, n)
 		if updated.After(last) {
 			last = updated

@@ -52,7 +52,7 @@ func (e *Edge) receive(w http.ResponseWriter, req *http.Request, in *inlet) (*de
 	if !isJSON(contentType) {
 		return nil, http.StatusUnsupportedMediaType, errContentType
 	}
-	return &delivery{source: in.source, header: req.Header, body: body, trace: traceParent(req.Header), shapes: e.cfg.Contracts}, 0, nil
+	return &delivery{source: in.source, header: req.Header, body: body, trace: e.continued(req.Header), shapes: e.cfg.Contracts}, 0, nil
 }
 
 // readBody reads to the end, into memory of the announced size as far as that costs little to believe.

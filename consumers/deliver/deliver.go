@@ -41,6 +41,8 @@ type Request struct {
 	Partition int32
 	// TraceParent is the W3C context to send on; empty for none.
 	TraceParent string
+	// TraceState goes with it where it is one that a header may hold.
+	TraceState string
 	// Answers watches what the route is answered; nil for nobody.
 	Answers *contract.Subject
 	// SendBy is when the request must have left: later its partition may be another's. Zero: no bound.

@@ -133,6 +133,7 @@ func (k *httpKind) Read(ctx context.Context, r Request, address string) Result {
 
 // send fills a message's head and carries it. An error says that there is no answer, and the result what that means.
 func (k *httpKind) send(ctx context.Context, r Request, call *httpCall, m message) (got reply, res Result, err error) {
+	k.describe(ctx, r, m)
 	m.by, m.fixed = r.SendBy, call.fields
 	if m.fields, err = k.fields(r, call, m.url); err != nil {
 		return got, Result{Class: Unmappable, Detail: err.Error()}, err
@@ -218,13 +219,16 @@ func addressed(address *topology.Template, scope *topology.Scope) (*url.URL, err
 
 // fields are those of one request.
 func (k *httpKind) fields(r Request, call *httpCall, to *url.URL) ([]field, error) {
-	list := make([]field, 0, 5)
+	list := make([]field, 0, 6)
 	list = append(list, field{"Seam-Event-Id", string(r.Event.ID)}, field{"Seam-Attempt", strconv.Itoa(r.Attempt)})
 	if k.in.Idempotency.Key != "" && r.Key != "" { // a read has none
 		list = append(list, field{k.in.Idempotency.Key, r.Key})
 	}
 	if r.TraceParent != "" {
 		list = append(list, field{"Traceparent", r.TraceParent})
+		if r.TraceState != "" && topology.HeaderValue(r.TraceState) {
+			list = append(list, field{"Tracestate", r.TraceState})
+		}
 	}
 	if to.User != nil && call.tokens == nil && !slices.ContainsFunc(call.fields, func(f field) bool { return f.name == "Authorization" }) {
 		password, _ := to.User.Password()

@@ -42,10 +42,11 @@ const (
 	completeLate   = "complete_late"
 )
 
-// The kinds of disagreements.
+// The kinds of what is open.
 const (
 	kindField = "field"
 	kindMoney = "money"
+	kindStep  = "step" // not a disagreement: see overdueTable
 )
 
 // measured makes the view's metrics, each at 0 where nothing was counted yet, and registers them.
@@ -205,41 +206,52 @@ func (m *metrics) complete(list []completion) {
 	}
 }
 
+// What is open: of each kind the team or step, its state and how many there are.
+var openStatements = map[string]string{
+	kindField: "SELECT page, state, count(*) FROM disagreements WHERE closed IS NULL GROUP BY page, state",
+	kindMoney: "SELECT page, CASE WHEN overdue THEN '" + DisagreementOverdue + "' ELSE '" + DisagreementOpened + "' END, count(*) FROM money_differences GROUP BY 1, 2",
+	kindStep:  "SELECT integration || '/' || operation, state, count(*) FROM overdue_steps GROUP BY 1, 2",
+}
+
+// openRow is a row of one of them.
+type openRow struct {
+	kind, name, state string
+	n                 float64
+}
+
+func (v *View) openRows(ctx context.Context, kind string) (out []openRow, err error) {
+	rows, err := v.db.QueryContext(ctx, openStatements[kind])
+	if err != nil {
+		return nil, fmt.Errorf("count what is open: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r := openRow{kind: kind}
+		if err := rows.Scan(&r.name, &r.state, &r.n); err != nil {
+			return nil, fmt.Errorf("count what is open: %w", err)
+		}
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
 // count asks the database what is open, and sets the gauges.
 func (v *View) count(ctx context.Context) error {
 	m := v.metrics
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	type row struct {
-		kind, name, state string
-		n                 float64
-	}
-	var found []row
-	for kind, stmt := range map[string]string{
-		kindField: "SELECT page, state, count(*) FROM disagreements WHERE closed IS NULL GROUP BY page, state",
-		kindMoney: "SELECT page, CASE WHEN overdue THEN '" + DisagreementOverdue + "' ELSE '" + DisagreementOpened + "' END, count(*) FROM money_differences GROUP BY 1, 2",
-		"step":    "SELECT integration || '/' || operation, state, count(*) FROM overdue_steps GROUP BY 1, 2",
-	} {
-		rows, err := v.db.QueryContext(ctx, stmt)
+	var found []openRow
+	for kind := range openStatements {
+		rows, err := v.openRows(ctx, kind)
 		if err != nil {
-			return fmt.Errorf("count what is open: %w", err)
+			return err
 		}
-		for rows.Next() {
-			r := row{kind: kind}
-			if err := rows.Scan(&r.name, &r.state, &r.n); err != nil {
-				rows.Close()
-				return fmt.Errorf("count what is open: %w", err)
-			}
-			found = append(found, r)
-		}
-		if err := rows.Err(); err != nil {
-			return fmt.Errorf("count what is open: %w", err)
-		}
+		found = append(found, rows...)
 	}
 	now := levels{}
 	for _, r := range found {
 		switch {
-		case r.kind == "step":
+		case r.kind == kindStep:
 			integration, operation, _ := strings.Cut(r.name, "/")
 			gauge := m.late
 			if r.state == string(StateMissing) {

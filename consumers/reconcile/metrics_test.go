@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -151,9 +152,45 @@ func TestViewLag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer still.Close()
+	t.Cleanup(func() {
+		if err := still.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	now = at(300)
 	if lag := still.Lag(); lag != 300 {
 		t.Errorf("a lag of %v s, want the 300 since it was opened", lag)
+	}
+}
+
+// TestFollowBeats: the loop tells that it goes round once it has begun, and no more when it has ended.
+func TestFollowBeats(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	view := openView(t, sqliteFile(t), b.topo, at(0))
+	beats := make(chan bool, 1000)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- reconcile.Follow(ctx, reconcile.FollowConfig{Options: b.options(), Serde: b.serde, Topology: b.topo, View: view, Beat: func(runs bool) { beats <- runs }})
+	}()
+	if <-beats {
+		t.Error("it runs before it has begun")
+	}
+	b.caughtUp(view)
+	for runs := false; !runs; {
+		runs = <-beats
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	close(beats)
+	last := true
+	for runs := range beats {
+		last = runs
+	}
+	if last {
+		t.Error("it has ended and still counts as running")
 	}
 }

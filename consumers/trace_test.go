@@ -1,0 +1,55 @@
+package consumers
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/binaryandbeyond/seam/schemas"
+)
+
+// TestAnOutcomeIsOneLine with what on-call looks for, and without the detail, which may quote an answer. Which outcomes are told
+// at info is a choice.
+func TestAnOutcomeIsOneLine(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	made := &schemas.Outcome{Topic: "orders", Partition: 3, Offset: 42, OrderID: "o1", EventID: "e1", EventType: schemas.OrderCreated, Kind: schemas.Delivered, Detail: "ann@example.com",
+		Attempts: []schemas.Attempt{{At: at.Add(-1500 * time.Millisecond)}, {At: at}}, IngestedAt: at.Add(-time.Minute), At: at, TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+	passed := &schemas.Outcome{Kind: schemas.Withheld, Reason: schemas.ReasonNotSubscribed, At: at}
+	told := func(choice string, level slog.Level, o *schemas.Outcome) map[string]any {
+		var b bytes.Buffer
+		e := &engine{Config: Config{LogOutcomes: choice}, ctx: t.Context(), log: slog.New(slog.NewJSONHandler(&b, &slog.HandlerOptions{Level: level}))}
+		e.logOutcome(o)
+		if b.Len() == 0 {
+			return nil
+		}
+		var line map[string]any
+		if err := json.Unmarshal(b.Bytes(), &line); err != nil { // two lines are none
+			t.Fatal(err)
+		}
+		delete(line, "time")
+		return line
+	}
+	want := map[string]any{"level": "INFO", "msg": "outcome", "topic": "orders", "partition": 3.0, "offset": 42.0, "order_id": "o1", "event_id": "e1", "event_type": "order.created",
+		"outcome": "delivered", "reason": "", "attempts": 2.0, "duration_ms": 1500.0, "age_ms": 60000.0, "trace_id": "0af7651916cd43dd8448eb211c80319c"}
+	if d := cmp.Diff(want, told("", slog.LevelInfo, made)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	for _, tt := range []struct {
+		choice string
+		level  slog.Level
+		o      *schemas.Outcome
+		is     bool
+	}{
+		{"", slog.LevelInfo, passed, false}, {"", slog.LevelDebug, passed, true}, {LogActed, slog.LevelInfo, passed, false}, {LogActed, slog.LevelInfo, made, true},
+		{LogAll, slog.LevelInfo, passed, true}, {LogNone, slog.LevelInfo, made, false}, {LogNone, slog.LevelDebug, made, true}, {LogAll, slog.LevelWarn, made, false},
+	} {
+		if got := told(tt.choice, tt.level, tt.o) != nil; got != tt.is {
+			t.Errorf("%q at %s: an outcome of reason %q is told: %v", tt.choice, tt.level, tt.o.Reason, got)
+		}
+	}
+}
