@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -201,8 +202,20 @@ func safe(t *testing.T, what string, m manifest, known map[string]bool) {
 		c.SecurityContext.AllowPrivilegeEscalation || !c.SecurityContext.ReadOnlyRootFilesystem || !slices.Equal(c.SecurityContext.Capabilities.Drop, []string{"ALL"}) {
 		t.Errorf("%s may do more than it needs: %+v %+v", what, pod.SecurityContext, c.SecurityContext)
 	}
-	if m.Kind != "Job" && (c.LivenessProbe == nil || c.ReadinessProbe == nil || pod.TerminationGracePeriodSeconds < 30) {
-		t.Errorf("%s: no probe, or too little time to end", what)
+	if m.Kind != "Job" {
+		grace := ""
+		for _, v := range c.Env {
+			if v.Name == "SEAM_GRACE" {
+				grace = v.Value
+			}
+		}
+		ends, err := time.ParseDuration(grace)
+		if left := time.Duration(pod.TerminationGracePeriodSeconds)*time.Second - ends; err != nil || ends <= 0 || left < 10*time.Second {
+			t.Errorf("%s: SEAM_GRACE is %q of %d s, so it may be killed while it ends", what, grace, pod.TerminationGracePeriodSeconds)
+		}
+		if c.LivenessProbe == nil || c.ReadinessProbe == nil {
+			t.Errorf("%s has no probe", what)
+		}
 	}
 	for label, value := range m.Spec.Selector.MatchLabels {
 		if m.Spec.Template.Metadata.Labels[label] != value {
