@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,7 +33,9 @@ func (c *cli) run() *cobra.Command {
 		Long: "Runs the edge, the integrations and the reconciler until it is interrupted. Without --bootstrap-server Kafka and the\n" +
 			"registry are embedded in the process, and gone with it. Addresses and secrets come from the variables that the\n" +
 			"topology names (WAREHOUSE_URL, SHOPIFY_SECRET, ...): what is unset and needed is listed. --only reconcile calls nobody\n" +
-			"and takes nothing in: it needs none of them.",
+			"and takes nothing in: it needs none of them.\n\n" +
+			"SIGTERM or SIGINT stops it within --grace: calls under way end, what is settled is committed. SIGHUP reads the topology\n" +
+			"again: workers whose integration changed begin anew; what needs a restart is named, and then nothing changes.",
 		Example: "  seam run --bootstrap-server kafka:9092 --registry http://registry:8080/apis/ccompat/v7 --instance seam-0\n" +
 			"  seam run --only edge --listen :8080\n  seam run --only warehouse,erp\n  seam run --only reconcile --view postgres://seam@db/seam\n" +
 			"  seam run --only enrichment --facts http://seam-0:8090",
@@ -46,13 +50,23 @@ func (c *cli) run() *cobra.Command {
 			if cfg.Grace, err = graceOf(grace); err != nil {
 				return usage{err}
 			}
-			if cfg.Topology, err = loaderOf(cfg.Only)(c.files(), topology.WithFiles(os.LookupEnv)); err != nil {
+			load := func() (*topology.Topology, error) {
+				t, err := loaderOf(cfg.Only)(c.files(), topology.WithFiles(os.LookupEnv))
+				if err != nil {
+					return nil, err
+				}
+				if err := admit(t, cfg.Only); err != nil {
+					return nil, err
+				}
+				t.Scale(scale)
+				return t, nil
+			}
+			if cfg.Topology, err = load(); err != nil {
 				return err
 			}
-			if err := admit(cfg.Topology, cfg.Only); err != nil {
-				return err
-			}
-			cfg.Topology.Scale(scale)
+			asked, quiet := hangups()
+			defer quiet()
+			cfg.Reload = &app.Reload{Asked: asked, Files: c.files(), Load: load}
 			cfg.Logger, cfg.Brokers, cfg.Registry, cfg.View, cfg.WellKnownPorts = log, c.brokerList(), c.registry, c.view, true
 			cfg.BrokersFrom = c.pointer()
 			if cfg.Brokers != nil {
@@ -91,6 +105,27 @@ func loaderOf(roles []string) func(fs.FS, func(string) (string, bool)) (*topolog
 		return topology.LoadForReading
 	}
 	return topology.Load
+}
+
+// hangups tells of each SIGHUP until the function is called.
+func hangups() (<-chan struct{}, func()) {
+	signals, asked, done := make(chan os.Signal, 1), make(chan struct{}), make(chan struct{})
+	signal.Notify(signals, syscall.SIGHUP)
+	go func() {
+		for {
+			select {
+			case <-signals:
+			case <-done:
+				return
+			}
+			select {
+			case asked <- struct{}{}:
+			case <-done:
+				return
+			}
+		}
+	}()
+	return asked, func() { signal.Stop(signals); close(done) }
 }
 
 // traced runs something with the tracer that the environment asks for, and sends the last spans when it has ended.

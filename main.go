@@ -97,7 +97,7 @@ func (c *cli) root(ran *bool) *cobra.Command {
 	f.StringVar(&c.registry, "registry", os.Getenv("SEAM_REGISTRY"), "schema registry URL (SEAM_REGISTRY)")
 	f.StringVar(&c.dir, "topology", os.Getenv("SEAM_TOPOLOGY"), "folder of topology files; the shipped ones when empty (SEAM_TOPOLOGY)")
 	f.StringVar(&c.view, "view", os.Getenv("SEAM_VIEW"), "the reconciler's database: an SQLite file or postgres://... (SEAM_VIEW)")
-	root.AddCommand(c.demo(), c.run(), c.ingest(), c.review(), c.plan(), c.apply(), c.environment(), c.diff(), c.order(), c.disagreements(), c.totals(), c.export(), c.sources(), c.rebuild(), c.status(), c.parked(), c.mcp(), c.quarantine(), c.redact(), c.subscribe(), c.contract(), c.replay(), c.bench(), c.new(), c.test(), c.try(), c.chart(), c.simulate(), c.health(), c.alerts(), versionCommand())
+	root.AddCommand(c.demo(), c.run(), c.ingest(), c.review(), c.plan(), c.apply(), c.environment(), c.diff(), c.order(), c.disagreements(), c.totals(), c.export(), c.sources(), c.rebuild(), c.status(), c.parked(), c.mcp(), c.quarantine(), c.redact(), c.subscribe(), c.contract(), c.replay(), c.bench(), c.new(), c.test(), c.try(), c.chart(), c.simulate(), c.health(), c.alerts(), c.dashboards(), versionCommand())
 	return root
 }
 

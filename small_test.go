@@ -97,6 +97,19 @@ func (s *small) proc(name string, args ...string) *proc {
 	return p
 }
 
+// edit changes a file of the topology.
+func (s *small) edit(file, old, replacement string) {
+	s.Helper()
+	name := filepath.Join(s.dir, file)
+	content, err := os.ReadFile(name)
+	if err != nil || !strings.Contains(string(content), old) {
+		s.Fatalf("%s does not hold %q: %v", file, old, err)
+	}
+	if err := os.WriteFile(name, []byte(strings.Replace(string(content), old, replacement, 1)), 0o600); err != nil {
+		s.Fatal(err)
+	}
+}
+
 // run runs a verb of the command to its end and gives what it printed.
 func (s *small) run(args ...string) string {
 	s.Helper()

@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -73,6 +72,8 @@ type Config struct {
 	// LogOutcomes is which outcomes the log tells at info: see consumers.Config.
 	LogOutcomes string
 	Tracer      trace.Tracer // nil: spans are nobody's
+	// Reload reads the topology again while everything runs; nil for never.
+	Reload *Reload
 	// Ready is called once webhooks are taken; nil for nobody.
 	Ready func(Info)
 }
@@ -90,6 +91,10 @@ type Info struct {
 // more and answers what it took, the workers finish the calls under way, commit and leave their groups, the clients close.
 func Run(ctx context.Context, c Config) error {
 	info := Info{BootstrapServers: c.Brokers, RegistryURL: c.Registry}
+	files, err := c.files()
+	if err != nil {
+		return err
+	}
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -201,14 +206,18 @@ func Run(ctx context.Context, c Config) error {
 		}()
 	}
 	metrics := consumers.NewMetrics(reg)
+	w := newWorkers(g, func(ctx context.Context, t *topology.Topology, in *topology.Integration) error {
+		return consumers.Run(ctx, consumers.Config{Topology: t, Integration: in, Options: kafka.of(in.Name), Beat: health.loop(in.Name), Serde: serde, Instance: instance, Static: static, Grace: c.Grace,
+			Facts: facts, Ledger: disk, Metrics: metrics, Contracts: shapes, Logger: c.Logger, LogOutcomes: c.LogOutcomes, Tracer: c.Tracer, Report: c.report(ctx, client, serde)})
+	})
 	for i := range c.Topology.Integrations {
-		in := &c.Topology.Integrations[i]
-		if !c.runs(in.Name) {
-			continue
+		if in := &c.Topology.Integrations[i]; c.runs(in.Name) {
+			w.start(ctx, c.Topology, in)
 		}
+	}
+	if c.Reload != nil {
 		g.Go(func() error {
-			return consumers.Run(ctx, consumers.Config{Topology: c.Topology, Integration: in, Options: kafka.of(in.Name), Beat: health.loop(in.Name), Serde: serde, Instance: instance, Static: static, Grace: c.Grace,
-				Facts: facts, Ledger: disk, Metrics: metrics, Contracts: shapes, Logger: c.Logger, LogOutcomes: c.LogOutcomes, Tracer: c.Tracer, Report: c.report(ctx, client, serde)})
+			return c.Reload.reloads(ctx, &c, files, func(next *topology.Topology) error { return c.allowed(ctx, next, client, registry, facts) }, w)
 		})
 	}
 	health.works("")
@@ -367,22 +376,4 @@ func (c *Config) consoleHandler(view *reconcile.View, reg *prometheus.Registry, 
 	}
 	probes(mux, health, false)
 	return mux
-}
-
-// report writes a worker's status to the status topic, keyed by integration and instance. A status that is lost is followed
-// by the next in seconds.
-func (c *Config) report(ctx context.Context, client *kgo.Client, serde *schemas.Serde) func(*schemas.WorkerStatus) {
-	topic := c.Topology.TopicName(topology.TopicStatus)
-	return func(st *schemas.WorkerStatus) {
-		value, err := serde.EncodeWorkerStatus(context.WithoutCancel(ctx), topic+"-value", st)
-		if err != nil {
-			c.Logger.Warn("status", "err", err)
-			return
-		}
-		client.TryProduce(context.WithoutCancel(ctx), &kgo.Record{Topic: topic, Key: []byte(strings.Join([]string{st.Integration, st.Instance}, "/")), Value: value}, func(_ *kgo.Record, err error) {
-			if err != nil {
-				c.Logger.Debug("status", "err", err)
-			}
-		})
-	}
 }

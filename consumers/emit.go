@@ -179,7 +179,11 @@ func (e *engine) outcome(ln *lane, it *item, kind schemas.Kind, reason schemas.R
 // emit adds an outcome to the batch, and logs and counts it. It is not changed any more.
 func (e *engine) emit(p *partition, o *schemas.Outcome) {
 	key := []byte(o.OrderID)
-	headers := append(make([]kgo.RecordHeader, 0, 7), kgo.RecordHeader{Key: "ce_specversion", Value: e.names.outcomeVersion},
+	room := 6
+	if o.TraceParent != "" {
+		room++
+	}
+	headers := append(make([]kgo.RecordHeader, 0, room), kgo.RecordHeader{Key: "ce_specversion", Value: e.names.outcomeVersion},
 		kgo.RecordHeader{Key: "ce_id", Value: []byte(o.Integration + "/" + string(o.EventID) + "/" + string(o.Kind))},
 		kgo.RecordHeader{Key: "ce_type", Value: e.names.outcomeTypes[o.Kind]}, kgo.RecordHeader{Key: "ce_source", Value: e.names.outcomeSource},
 		kgo.RecordHeader{Key: "ce_subject", Value: key}, kgo.RecordHeader{Key: "content-type", Value: e.names.outcomeContents})

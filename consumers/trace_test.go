@@ -53,3 +53,21 @@ func TestAnOutcomeIsOneLine(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkOutcomeLog is what the line of an outcome costs a worker: told at info, and not told. docs/tracing.md names it.
+func BenchmarkOutcomeLog(b *testing.B) {
+	at := time.Now()
+	o := &schemas.Outcome{Topic: "orders", Partition: 3, Offset: 42, OrderID: "820982911946154508", EventID: "45ddbe89-ca9e-5a31-87d0-6bd5a930962a", EventType: schemas.OrderCreated,
+		Kind: schemas.Withheld, Reason: schemas.ReasonNotSubscribed, IngestedAt: at, At: at, TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+	for _, choice := range []string{LogAll, LogActed} {
+		b.Run(choice, func(b *testing.B) {
+			var lines bytes.Buffer
+			e := &engine{Config: Config{LogOutcomes: choice}, ctx: b.Context(), log: slog.New(slog.NewJSONHandler(&lines, nil))}
+			b.ReportAllocs()
+			for b.Loop() {
+				e.logOutcome(o)
+				lines.Reset()
+			}
+		})
+	}
+}

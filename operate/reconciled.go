@@ -88,7 +88,6 @@ func (c *Config) subscribers() []alert {
 		out = append(out, alert{name: "SeamSubscriberBehind", severity: ticket, team: g.Team, about: map[string]string{"consumergroup": g.Group}, after: 5 * time.Minute,
 			expr:    fmt.Sprintf(`max by (consumergroup) (%s) > %s`, lag(""), seconds(objective)),
 			summary: fmt.Sprintf("The group %s of %s is {{ $value | humanizeDuration }} behind; it said %s.", g.Group, g.Team, duration(objective)),
-			command: "seam plan",
 			trials:  []trial{{series: []series{level(lag(`,topic="orders",partition="0"`), 1, 2*objective.Seconds())}, shown: spoken(2 * objective)}},
 		})
 	}

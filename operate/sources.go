@@ -190,8 +190,8 @@ func (c *Config) learned(source string) []trial {
 		}
 		return heard
 	}}
-	week := func(days time.Duration, quiet bool) trial {
-		return trial{series: []series{s}, step: 5 * time.Minute, well: days*24*time.Hour - time.Hour, wrong: 10 * time.Hour, again: 12 * time.Hour, quiet: quiet,
+	week := func(days int, quiet bool) trial {
+		return trial{series: []series{s}, step: 5 * time.Minute, well: time.Duration(days)*24*time.Hour - time.Hour, wrong: 10 * time.Hour, again: 12 * time.Hour, quiet: quiet,
 			shown: spoken(c.span(10 * time.Hour))}
 	}
 	return []trial{week(8, false), week(2, true)}

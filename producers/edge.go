@@ -181,7 +181,6 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 
 	arrivedWhole := patiently(w, in.within())
 	d, status, err := e.receive(w, req, in)
-	arrivedWhole()
 	switch {
 	case err != nil:
 		e.refuse(w, in, status, err)
@@ -190,6 +189,7 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 		e.answer(w, in, reply{})
 		return
 	}
+	arrivedWhole()
 	d.received = arrived
 	if err := e.authenticate(in, d); err != nil {
 		e.refuse(w, in, http.StatusUnauthorized, err)

@@ -106,7 +106,8 @@ func (e *Edge) tooMany(w http.ResponseWriter, in *inlet, t *tooMany) {
 }
 
 // patiently gives a request's body the source's own time to come, and its answer a little more to be taken; who sends a byte a minute
-// holds a connection no longer. The function given takes the first bound away once the body is there.
+// holds a connection no longer. The function given takes the first bound away once the body is there; of what is refused it stays, as
+// the server reads what was left unread.
 func patiently(w http.ResponseWriter, within time.Duration) func() {
 	c, now := http.NewResponseController(w), time.Now()
 	// A writer that has no deadlines, of tests and of seam ingest, has no connection either.
