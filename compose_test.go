@@ -116,16 +116,27 @@ func TestCompose(t *testing.T) {
 	}
 }
 
-// TestComposeWatches: what Prometheus and Alertmanager are told to read is what seam alerts writes where compose has it write.
+// TestComposeWatches: what Prometheus, Alertmanager and Grafana are told to read is what seam alerts and seam dashboards write where compose
+// has them write.
 func TestComposeWatches(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if code := run([]string{"alerts", "--out", filepath.Join(dir, "alerts")}, io.Discard, io.Discard); code != 0 {
 		t.Fatalf("seam alerts: exit %d", code)
 	}
+	if code := run([]string{"dashboards", "--out", filepath.Join(dir, "dashboards")}, io.Discard, io.Discard); code != 0 {
+		t.Fatalf("seam dashboards: exit %d", code)
+	}
 	text, err := os.ReadFile("deploy/compose/prometheus.yml")
 	if err != nil {
 		t.Fatal(err)
+	}
+	grafana, err := os.ReadFile("deploy/compose/grafana/dashboards.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(grafana), "{path: /var/lib/grafana/seam/dashboards}") {
+		t.Errorf("Grafana looks elsewhere for dashboards: %s", grafana)
 	}
 	var prometheus struct {
 		RuleFiles []string `yaml:"rule_files"`
@@ -141,9 +152,9 @@ func TestComposeWatches(t *testing.T) {
 	if m == nil || len(prometheus.RuleFiles) != 1 {
 		t.Fatalf("Alertmanager's file is %s, Prometheus' are %v", m, prometheus.RuleFiles)
 	}
-	for _, pattern := range []string{string(m[1]), strings.TrimPrefix(prometheus.RuleFiles[0], "/etc/prometheus/seam/")} {
+	for _, pattern := range []string{"dashboards/seam.json", string(m[1]), strings.TrimPrefix(prometheus.RuleFiles[0], "/etc/prometheus/seam/")} {
 		if found, err := filepath.Glob(filepath.Join(dir, pattern)); err != nil || len(found) == 0 {
-			t.Errorf("seam alerts writes no %s: %v", pattern, err)
+			t.Errorf("nothing writes %s: %v", pattern, err)
 		}
 	}
 }
