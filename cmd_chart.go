@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/binaryandbeyond/seam/operate"
 	"github.com/binaryandbeyond/seam/topology"
 )
 
@@ -20,6 +21,13 @@ import (
 type chartValues struct {
 	Integrations map[string]chartIntegration `yaml:"integrations"`
 	Topology     chartTopology               `yaml:"topology"`
+	Metrics      *chartMetrics               `yaml:"metrics,omitempty"`
+}
+
+type chartMetrics struct {
+	Rules struct {
+		Files map[string]string `yaml:"files"`
+	} `yaml:"rules"`
 }
 
 type chartIntegration struct {
@@ -32,13 +40,16 @@ type chartTopology struct {
 
 // chart is seam chart-values: the topology as values of the Helm chart.
 func (c *cli) chart() *cobra.Command {
-	return &cobra.Command{
+	var alerts bool
+	var runbooks string
+	cmd := &cobra.Command{
 		Use: "chart-values", Args: cobra.NoArgs,
 		Short: "Print the topology as values of the Helm chart: its integrations and files",
 		Long: "Prints values for deploy/helm/seam: one Deployment for each integration, scaled by half of its stale_after, and the files\n" +
 			"themselves. A file that is added to the topology is a Deployment more with the next upgrade. Comments at the top list the\n" +
-			"variables that the files name, for env and secrets of your own values.",
-		Example: "  seam chart-values --topology ./topology > topology-values.yaml\n" +
+			"variables that the files name, for env and secrets of your own values. --alerts adds the rules of seam alerts, whose labels say\n" +
+			"which environment it is: SEAM_ENVIRONMENT of this command.",
+		Example: "  SEAM_ENVIRONMENT=production seam chart-values --topology ./topology --alerts > topology-values.yaml\n" +
 			"  helm upgrade --install seam deploy/helm/seam -f topology-values.yaml -f production.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			files := c.files()
@@ -53,6 +64,11 @@ func (c *cli) chart() *cobra.Command {
 			if values.Topology.Files, err = texts(files); err != nil {
 				return err
 			}
+			if alerts {
+				if values.Metrics, err = rules(topo, runbooks); err != nil {
+					return err
+				}
+			}
 			plain, secret, err := named(files)
 			if err != nil {
 				return err
@@ -64,6 +80,25 @@ func (c *cli) chart() *cobra.Command {
 			return out.Encode(values)
 		},
 	}
+	cmd.Flags().BoolVar(&alerts, "alerts", false, "add the alerting rules too")
+	cmd.Flags().StringVar(&runbooks, "runbooks", "docs/runbooks", "URL of the folder with the runbooks, for runbook_url")
+	return cmd
+}
+
+// rules are those of seam alerts, by the file's name.
+func rules(topo *topology.Topology, runbooks string) (*chartMetrics, error) {
+	files, err := operate.Alerts(operate.Config{Topology: topo, Runbooks: runbooks})
+	if err != nil {
+		return nil, err
+	}
+	out := &chartMetrics{}
+	out.Rules.Files = map[string]string{}
+	for _, f := range files {
+		if name, ok := strings.CutPrefix(f.Name, "rules/"); ok {
+			out.Rules.Files[strings.TrimSuffix(name, ".yaml")] = string(f.Text)
+		}
+	}
+	return out, nil
 }
 
 // texts are the topology's files by path: what is loaded, and no tests.

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -111,6 +113,49 @@ func TestCompose(t *testing.T) {
 	slices.Sort(names)
 	if !slices.Contains(only, strings.Join(names, ",")) {
 		t.Errorf("the service integrations runs %v, the topology has %v", only, names)
+	}
+}
+
+// TestComposeWatches: what Prometheus, Alertmanager and Grafana are told to read is what seam alerts and seam dashboards write where compose
+// has them write.
+func TestComposeWatches(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if code := run([]string{"alerts", "--out", filepath.Join(dir, "alerts")}, io.Discard, io.Discard); code != 0 {
+		t.Fatalf("seam alerts: exit %d", code)
+	}
+	if code := run([]string{"dashboards", "--out", filepath.Join(dir, "dashboards")}, io.Discard, io.Discard); code != 0 {
+		t.Fatalf("seam dashboards: exit %d", code)
+	}
+	text, err := os.ReadFile("deploy/compose/prometheus.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	grafana, err := os.ReadFile("deploy/compose/grafana/dashboards.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(grafana), "{path: /var/lib/grafana/seam/dashboards}") {
+		t.Errorf("Grafana looks elsewhere for dashboards: %s", grafana)
+	}
+	var prometheus struct {
+		RuleFiles []string `yaml:"rule_files"`
+	}
+	if err := yaml.Unmarshal(text, &prometheus); err != nil {
+		t.Fatal(err)
+	}
+	compose, err := os.ReadFile("docker-compose.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`--config\.file=/etc/alertmanager/seam/(\S+?),`).FindSubmatch(compose)
+	if m == nil || len(prometheus.RuleFiles) != 1 {
+		t.Fatalf("Alertmanager's file is %s, Prometheus' are %v", m, prometheus.RuleFiles)
+	}
+	for _, pattern := range []string{"dashboards/seam.json", string(m[1]), strings.TrimPrefix(prometheus.RuleFiles[0], "/etc/prometheus/seam/")} {
+		if found, err := filepath.Glob(filepath.Join(dir, pattern)); err != nil || len(found) == 0 {
+			t.Errorf("nothing writes %s: %v", pattern, err)
+		}
 	}
 }
 

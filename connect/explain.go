@@ -13,8 +13,8 @@ import (
 
 // Explain adds to what a broker or registry refused which variable to look at. Other errors, nil among them, come back as they are.
 func Explain(err error) error {
-	mend := ""
 	var (
+		mend   string
 		closed *kgo.ErrFirstReadEOF
 		answer *sr.ResponseError
 	)

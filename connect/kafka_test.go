@@ -75,9 +75,9 @@ func TestKafkaSignsIn(t *testing.T) {
 	write(t, password, "wrong-horse")
 	refused("") // in words of this broker's own; TestSecured has a real one's
 	write(t, password, "hush")
-	write(t, trusted, string(pemOf("CERTIFICATE", newAuthority(t).cert.Raw)))
+	write(t, trusted, pemOf("CERTIFICATE", newAuthority(t).cert.Raw))
 	refused("set SEAM_KAFKA_CA to the PEM file of the authority that signed its certificate")
-	write(t, trusted, string(pemOf("CERTIFICATE", ca.cert.Raw)))
+	write(t, trusted, pemOf("CERTIFICATE", ca.cert.Raw))
 	if err := ping(t, address, opts); err != nil {
 		t.Errorf("with files that are right again: %v", err)
 	}

@@ -101,7 +101,7 @@ func TestExplain(t *testing.T) {
 	if got := connect.Explain(nil); got != nil {
 		t.Errorf("Explain(nil) = %v", got)
 	}
-	if got := connect.Explain(other); got != other {
+	if got := connect.Explain(other); !errors.Is(got, other) || got.Error() != "other" {
 		t.Errorf("Explain(other) = %v", got)
 	}
 }

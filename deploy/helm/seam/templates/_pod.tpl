@@ -64,6 +64,7 @@ of a port; none for a job), .resources, .restart, .data (emptyDir, claim; none w
 {{- $_ := set $env "SEAM_REGISTRY" $v.registry.url }}
 {{- $_ := set $env "SEAM_ENVIRONMENT" $v.environment }}
 {{- $_ := set $env "SEAM_LOG_LEVEL" $v.logLevel }}
+{{- if ne (.restart | default "Always") "Never" }}{{ $_ := set $env "SEAM_GRACE" (printf "%ds" (sub $v.terminationGracePeriodSeconds 15)) }}{{ end }}
 {{- with $v.prefix }}{{ $_ := set $env "SEAM_PREFIX" . }}{{ end }}
 {{- if $kafka.tls }}{{ $_ := set $env "SEAM_KAFKA_TLS" "true" }}{{ end }}
 {{- with $kafka.sasl }}{{ $_ := set $env "SEAM_KAFKA_SASL" . }}{{ end }}
