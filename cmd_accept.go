@@ -89,7 +89,7 @@ func (c *cli) correct(ctx context.Context, cfg reconcile.ReadConfig, plan *recon
 		return err
 	}
 	defer client.Close()
-	return producers.NewPublisher(client, cfg.Serde, cfg.Topology).Publish(ctx, "", ev)
+	return producers.NewPublisher(client, cfg.Serde, cfg.Topology).Publish(ctx, schemas.Trace{}, ev)
 }
 
 // writeAcceptance says what a decision comes to.

@@ -115,7 +115,7 @@ func publishRedaction(ctx context.Context, cfg reconcile.ReadConfig, asked *sche
 	ev := &schemas.Event{ID: schemas.NewEventID(source, asked.ID, ""), Type: schemas.CustomerRedacted, Source: source, System: owner.At(at)[0], Subject: asked.Key, Time: at, IngestedAt: at,
 		DeliveryID: asked.ID, CausationID: asked.ID, BusinessID: string(schemas.CustomerRedacted) + "/" + asked.Key + "/" + asked.ID,
 		Customer: &schemas.Customer{ID: asked.Key, OrderIDs: orders}}
-	return producers.NewPublisher(client, cfg.Serde, cfg.Topology).Publish(ctx, "", ev)
+	return producers.NewPublisher(client, cfg.Serde, cfg.Topology).Publish(ctx, schemas.Trace{}, ev)
 }
 
 // erased waits until a customer's key is destroyed.

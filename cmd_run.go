@@ -6,21 +6,26 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/binaryandbeyond/seam/app"
+	"github.com/binaryandbeyond/seam/consumers"
 	"github.com/binaryandbeyond/seam/drills"
 	"github.com/binaryandbeyond/seam/drills/sim"
 	"github.com/binaryandbeyond/seam/topology"
+	"github.com/binaryandbeyond/seam/tracing"
 )
 
 // run is seam run: the real thing.
 func (c *cli) run() *cobra.Command {
 	var cfg app.Config
-	var level string
+	var level, format, grace string
 	var scale float64
 	cmd := &cobra.Command{
 		Use: "run", Args: cobra.NoArgs,
@@ -28,26 +33,44 @@ func (c *cli) run() *cobra.Command {
 		Long: "Runs the edge, the integrations and the reconciler until it is interrupted. Without --bootstrap-server Kafka and the\n" +
 			"registry are embedded in the process, and gone with it. Addresses and secrets come from the variables that the\n" +
 			"topology names (WAREHOUSE_URL, SHOPIFY_SECRET, ...): what is unset and needed is listed. --only reconcile calls nobody\n" +
-			"and takes nothing in: it needs none of them.",
+			"and takes nothing in: it needs none of them.\n\n" +
+			"SIGTERM or SIGINT stops it within --grace: calls under way end, what is settled is committed. SIGHUP reads the topology\n" +
+			"again: workers whose integration changed begin anew; what needs a restart is named, and then nothing changes.",
 		Example: "  seam run --bootstrap-server kafka:9092 --registry http://registry:8080/apis/ccompat/v7 --instance seam-0\n" +
 			"  seam run --only edge --listen :8080\n  seam run --only warehouse,erp\n  seam run --only reconcile --view postgres://seam@db/seam\n" +
 			"  seam run --only enrichment --facts http://seam-0:8090",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := logger(cmd.ErrOrStderr(), level)
+			log, err := logger(cmd.ErrOrStderr(), level, format)
 			if err != nil {
 				return err
 			}
-			if cfg.Topology, err = loaderOf(cfg.Only)(c.files(), topology.WithFiles(os.LookupEnv)); err != nil {
+			if !slices.Contains([]string{consumers.LogActed, consumers.LogAll, consumers.LogNone}, cfg.LogOutcomes) {
+				return usage{fmt.Errorf("--log-outcomes (SEAM_LOG_OUTCOMES) is %q: acted, all or none", cfg.LogOutcomes)}
+			}
+			if cfg.Grace, err = graceOf(grace); err != nil {
+				return usage{err}
+			}
+			load := func() (*topology.Topology, error) {
+				t, err := loaderOf(cfg.Only)(c.files(), topology.WithFiles(os.LookupEnv))
+				if err != nil {
+					return nil, err
+				}
+				if err := admit(t, cfg.Only); err != nil {
+					return nil, err
+				}
+				t.Scale(scale)
+				return t, nil
+			}
+			if cfg.Topology, err = load(); err != nil {
 				return err
 			}
-			if err := admit(cfg.Topology, cfg.Only); err != nil {
-				return err
-			}
-			cfg.Topology.Scale(scale)
+			asked, quiet := hangups()
+			defer quiet()
+			cfg.Reload = &app.Reload{Asked: asked, Files: c.files(), Load: load}
 			cfg.Logger, cfg.Brokers, cfg.Registry, cfg.View, cfg.WellKnownPorts = log, c.brokerList(), c.registry, c.view, true
 			cfg.BrokersFrom = c.pointer()
 			if cfg.Brokers != nil {
-				if cfg.Options, err = kafkaOptions(); err != nil {
+				if cfg.Options, cfg.RegistryOptions, err = signIn(); err != nil {
 					return err
 				}
 			}
@@ -55,11 +78,12 @@ func (c *cli) run() *cobra.Command {
 				fmt.Fprintf(cmd.OutOrStdout(), "seam is ready\n  webhooks   %s/in/{source}\n  orders     %s/\n  kafka      %s\n  registry   %s\n",
 					i.EdgeURL, i.ConsoleURL, strings.Join(i.BootstrapServers, ","), i.RegistryURL)
 			}
-			return app.Run(cmd.Context(), cfg)
+			return traced(cmd.Context(), &cfg, func() error { return app.Run(cmd.Context(), cfg) })
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&cfg.Listen, "listen", env("SEAM_LISTEN", "127.0.0.1:8080"), "address of the edge, for webhooks (SEAM_LISTEN)")
+	f.IntVar(&cfg.MaxConnections, "max-connections", 1024, "connections to the edge at once; more wait to be accepted")
 	f.StringVar(&cfg.Console, "console", env("SEAM_CONSOLE", "127.0.0.1:8090"), "address of the orders page, its API and /metrics; no sign-in: never on the internet (SEAM_CONSOLE)")
 	f.StringVar(&cfg.DataDir, "data", os.Getenv("SEAM_DATA"), "folder of spools, cursors, the ledgers' local copy and the view, of one process; when empty a temporary one, and ledgers stay in memory (SEAM_DATA)")
 	f.StringVar(&cfg.Facts, "facts", os.Getenv("SEAM_FACTS"), "URL of the console that is asked for the facts which calls carry, where the role reconcile is another process's (SEAM_FACTS)")
@@ -67,8 +91,11 @@ func (c *cli) run() *cobra.Command {
 	f.StringSliceVar(&cfg.Only, "only", nil, "roles to run: edge, reconcile, names of integrations; all when empty")
 	f.Float64Var(&scale, "time-scale", 1, "multiply every duration of the topology, for drills")
 	f.Lookup("time-scale").Hidden = true
+	f.StringVar(&grace, "grace", env("SEAM_GRACE", consumers.DefaultGrace.String()), "how long a stop (SIGTERM) lets requests and calls under way end; a second signal ends at once (SEAM_GRACE)")
 	f.BoolVar(&cfg.Apply, "apply", false, "create topics and schemas that a real cluster lacks first")
 	f.StringVar(&level, "log-level", env("SEAM_LOG_LEVEL", "info"), "debug, info, warn or error (SEAM_LOG_LEVEL)")
+	f.StringVar(&format, "log-format", env("SEAM_LOG_FORMAT", "json"), "json or text (SEAM_LOG_FORMAT)")
+	f.StringVar(&cfg.LogOutcomes, "log-outcomes", env("SEAM_LOG_OUTCOMES", consumers.LogActed), "outcomes that the log tells at info, a line each, the others at debug: acted (all but those of events that the integration does not act on), all or none (SEAM_LOG_OUTCOMES)")
 	return cmd
 }
 
@@ -78,6 +105,55 @@ func loaderOf(roles []string) func(fs.FS, func(string) (string, bool)) (*topolog
 		return topology.LoadForReading
 	}
 	return topology.Load
+}
+
+// hangups tells of each SIGHUP until the function is called.
+func hangups() (<-chan struct{}, func()) {
+	signals, asked, done := make(chan os.Signal, 1), make(chan struct{}), make(chan struct{})
+	signal.Notify(signals, syscall.SIGHUP)
+	go func() {
+		for {
+			select {
+			case <-signals:
+			case <-done:
+				return
+			}
+			select {
+			case asked <- struct{}{}:
+			case <-done:
+				return
+			}
+		}
+	}()
+	return asked, func() { signal.Stop(signals); close(done) }
+}
+
+// traced runs something with the tracer that the environment asks for, and sends the last spans when it has ended.
+func traced(ctx context.Context, cfg *app.Config, run func() error) error {
+	tracer, flush, err := tracing.Open(ctx, tracing.Config{Version: built(), Instance: cfg.Instance, Lookup: os.LookupEnv, Logger: cfg.Logger})
+	if err != nil {
+		return err
+	}
+	cfg.Tracer = tracer
+	err = run()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSpans)
+	defer cancel()
+	if flushErr := flush(last); flushErr != nil {
+		cfg.Logger.Warn("the last spans were not sent", "err", flushErr)
+	}
+	return err
+}
+
+// lastSpans is how long a collector may take for the last spans of a process.
+const lastSpans = 3 * time.Second
+
+// graceOf reads --grace.
+func graceOf(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("--grace (SEAM_GRACE) is %q: a duration such as 25s", text)
+	}
+	return d, nil
 }
 
 // env is a variable or its default.
@@ -103,7 +179,7 @@ func (c *cli) demo() *cobra.Command {
 			log := slog.New(slog.DiscardHandler)
 			if level != "" {
 				var err error
-				if log, err = logger(cmd.ErrOrStderr(), level); err != nil {
+				if log, err = logger(cmd.ErrOrStderr(), level, "json"); err != nil {
 					return err
 				}
 			}

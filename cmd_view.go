@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/binaryandbeyond/seam/consumers/reconcile"
+	"github.com/binaryandbeyond/seam/outbound"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -47,7 +48,7 @@ func asked[T any](ctx context.Context, c *cli, path string, read func(*reconcile
 	if err != nil {
 		return out, err
 	}
-	resp, err := (&http.Client{Timeout: 30 * time.Second}).Do(req)
+	resp, err := outbound.Within().Client(30*time.Second, nil).Do(req)
 	if err != nil {
 		return out, fmt.Errorf("no console answers: give --view (SEAM_VIEW), or start seam run on this machine: %w", err)
 	}
@@ -300,7 +301,7 @@ func (c *cli) rebuild() *cobra.Command {
 			if c.view == "" {
 				return errors.New("--view is missing: the database to make anew (SEAM_VIEW)")
 			}
-			log, err := logger(cmd.ErrOrStderr(), level)
+			log, err := logger(cmd.ErrOrStderr(), level, "json")
 			if err != nil {
 				return err
 			}

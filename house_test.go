@@ -26,23 +26,26 @@ const module = "github.com/binaryandbeyond/seam"
 // plan says which packages of ours a package may import outside its tests. Data flows one way: producers and
 // consumers meet in a topic, never in an import. A new package is a new row.
 var plan = map[string][]string{
-	".":                          {"app", "bench", "console", "consumers/reconcile", "consumers/reconcile/export", "consumers/replay", "contract", "contract/spec", "drills", "drills/sim", "mcp", "operate", "producers", "schemas", "schemas/sealing", "snippets", "topology", "topology/review", "topology/scaffold", "trial"},
+	".":                          {"app", "bench", "connect", "console", "consumers", "consumers/reconcile", "consumers/reconcile/export", "consumers/replay", "contract", "contract/spec", "drills", "drills/sim", "mcp", "operate", "outbound", "producers", "schemas", "schemas/sealing", "snippets", "topology", "topology/review", "topology/scaffold", "tracing", "trial"},
 	"schemas":                    {},
+	"outbound":                   {},
 	"schemas/sealing":            {"schemas", "topology"},
 	"snippets":                   {},
-	"topology":                   {"schemas"},
-	"topology/review":            {"topology", "schemas"},
+	"topology":                   {"outbound", "schemas"},
+	"topology/review":            {"outbound", "topology", "schemas"},
 	"topology/scaffold":          {"topology", "schemas"},
 	"topology/topologytest":      {"topology", "schemas"},
+	"connect":                    {"topology"},
 	"operate":                    {"topology"},
 	"contract":                   {"schemas", "topology"},
 	"contract/spec":              {"schemas", "topology"},
-	"producers":                  {"contract", "schemas", "topology"},
-	"consumers":                  {"consumers/deliver", "consumers/ledger", "consumers/replay", "consumers/rules", "contract", "schemas", "topology"},
+	"tracing":                    {"schemas"},
+	"producers":                  {"contract", "outbound", "schemas", "topology", "tracing"},
+	"consumers":                  {"consumers/deliver", "consumers/ledger", "consumers/replay", "consumers/rules", "contract", "outbound", "schemas", "topology", "tracing"},
 	"consumers/lag":              {"topology"},
 	"consumers/ledger":           {"schemas"},
 	"consumers/rules":            {"schemas", "topology"},
-	"consumers/deliver":          {"contract", "schemas", "topology"},
+	"consumers/deliver":          {"contract", "outbound", "schemas", "topology"},
 	"consumers/replay":           {"consumers/ledger", "consumers/rules", "schemas", "topology"},
 	"consumers/reconcile":        {"consumers/reconcile/money", "topology", "schemas"},
 	"consumers/reconcile/export": {},
@@ -51,7 +54,7 @@ var plan = map[string][]string{
 	"mcp":                        {"consumers/reconcile", "topology", "schemas"},
 	"trial":                      {"consumers/rules", "consumers/deliver", "producers", "topology", "schemas"},
 	"app": {"console", "contract", "consumers", "consumers/lag", "consumers/ledger", "consumers/rules", "consumers/deliver", "consumers/reconcile",
-		"producers", "topology", "schemas", "schemas/sealing"},
+		"outbound", "producers", "topology", "schemas", "schemas/sealing"},
 	"drills": {"app", "console", "consumers", "consumers/ledger", "consumers/rules", "consumers/deliver", "consumers/reconcile",
 		"drills/sim", "producers", "topology", "topology/review", "schemas", "schemas/sealing"},
 	"drills/sim": {"schemas"},
@@ -145,7 +148,7 @@ func TestVersionsAgree(t *testing.T) {
 		}
 	}
 	goVersion := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "go.mod"))
-	if goVersion == nil || !strings.Contains(read(t, "deploy/Dockerfile"), "FROM golang:"+goVersion[1]+"-") {
+	if goVersion == nil || !strings.Contains(read(t, "deploy/Dockerfile"), "FROM golang:"+goVersion[1]+".") {
 		t.Errorf("deploy/Dockerfile does not build with the Go of go.mod: %v", goVersion)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -60,8 +59,8 @@ type killer struct {
 // start runs children, one after the other, on one address until ctx ends.
 func (k *killer) start(ctx context.Context, s drills.Setting, ready func(drills.Running)) error {
 	listen := freeAddress(k.t)
-	console := freeAddress(k.t, listen)
-	environ := append(os.Environ(), beSeam+"=1")
+	console := freeAddress(k.t)
+	environ := append(os.Environ(), beSeam+"=1", "SEAM_LOG_OUTCOMES=all")
 	for name, value := range s.Env {
 		environ = append(environ, name+"="+value)
 	}
@@ -192,20 +191,22 @@ func (k *killer) live(cmd *exec.Cmd, life int, ready func()) error {
 	return cmd.Wait()
 }
 
-// freeAddress is a loopback address nobody listens on, below the ports that clients are given.
-func freeAddress(t *testing.T, taken ...string) string {
-	for port := 20000 + os.Getpid()%5000; port < 32000; port++ {
+// lastPort is how many ports were given to tests.
+var lastPort atomic.Int32
+
+// freeAddress is a loopback address nobody listens on, below the ports that clients are given, and another at each call.
+func freeAddress(t *testing.T) string {
+	for {
+		port := 20000 + os.Getpid()%5000 + int(lastPort.Add(1))
+		if port >= 32000 {
+			t.Fatal("no free port")
+		}
 		ln, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
 		if err == nil {
 			ln.Close()
-			if slices.Contains(taken, ln.Addr().String()) {
-				continue
-			}
 			return ln.Addr().String()
 		}
 	}
-	t.Fatal("no free port")
-	return ""
 }
 
 // fromEnv is a number of the environment.

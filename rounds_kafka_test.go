@@ -36,11 +36,7 @@ func ownKafka(t *testing.T) (*topologytest.Kafka, *cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exports := map[string]string{}
-	for line := range strings.Lines(out) {
-		name, value, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(line, "export ")), "=")
-		exports[name] = strings.ReplaceAll(value, `\`, "") // bash's %q, of addresses and a path
-	}
+	exports := exportsOf(out)
 	c := &cluster{exports["SEAM_LOCAL"]}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -55,6 +51,16 @@ func ownKafka(t *testing.T) (*topologytest.Kafka, *cluster) {
 	return &topologytest.Kafka{Brokers: strings.Split(exports["SEAM_BROKERS"], ","), Registry: exports["SEAM_REGISTRY"], Prefix: "rounds."}, c
 }
 
+// exportsOf is what a verb of the script prints to be exported.
+func exportsOf(out string) map[string]string {
+	exports := map[string]string{}
+	for line := range strings.Lines(out) {
+		name, value, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(line, "export ")), "=")
+		exports[name] = strings.ReplaceAll(value, `\`, "") // bash's %q, of addresses and a path
+	}
+	return exports
+}
+
 // do has a verb of the script done to a broker, of those from 1 to brokers.
 func (c *cluster) do(ctx context.Context, verb string, broker int) error {
 	_, err := script(ctx, c.local, verb, strconv.Itoa(broker))
@@ -63,8 +69,13 @@ func (c *cluster) do(ctx context.Context, verb string, broker int) error {
 
 // script runs a verb of cluster.sh on a run of its own and gives what it prints; what it says is in the error.
 func script(ctx context.Context, local string, args ...string) (string, error) {
+	return scriptWith(ctx, []string{"SEAM_LOCAL=" + local}, args...)
+}
+
+// scriptWith is script with variables.
+func scriptWith(ctx context.Context, env []string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, clusterScript, args...)
-	cmd.Env = append(os.Environ(), "SEAM_LOCAL="+local)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -73,6 +74,8 @@ type proc struct {
 	args  []string
 	env   []string
 	tally *tally
+	// binary is another build of the command; this test's own when empty.
+	binary string
 
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when the life is over
@@ -85,8 +88,8 @@ type proc struct {
 
 // start begins a life and returns once it takes webhooks.
 func (p *proc) start(ctx context.Context) error {
-	p.cmd = exec.Command(os.Args[0], append([]string{"run"}, p.args...)...)
-	p.cmd.Env = append(os.Environ(), p.env...)
+	p.cmd = exec.Command(cmp.Or(p.binary, os.Args[0]), append([]string{"run"}, p.args...)...)
+	p.cmd.Env = append(append(os.Environ(), "SEAM_LOG_OUTCOMES=all"), p.env...)
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -152,6 +155,12 @@ func (p *proc) note(line string) {
 		return
 	case strings.Contains(line, `"msg":"worker restarts"`):
 		p.tally.add("engine restarts")
+	case strings.Contains(line, `"msg":"the worker stops: no new calls"`):
+		p.tally.add("stops/" + p.name)
+	case strings.Contains(line, `"msg":"the topology is reloaded`):
+		p.tally.add("reloads/" + p.name)
+	case strings.Contains(line, `"msg":"the topology is not reloaded`):
+		defer p.tally.add("refusals/" + p.name)
 	case strings.Contains(line, `"level":"INFO"`):
 		return
 	}

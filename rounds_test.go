@@ -109,7 +109,7 @@ func newRounds(t *testing.T, seed int) *rounds {
 	r.adm = kadm.NewClient(r.kafka.Client(r))
 	r.world = newWorld(t, seed, r.tally)
 	edge := freeAddress(t)
-	console := freeAddress(t, edge)
+	console := freeAddress(t)
 	r.shop = newSender("http://"+edge, r.tally)
 	env := map[string]string{"SEAM_PREFIX": r.kafka.Prefix, "EXPORT_DIR": filepath.Join(r.dir, "export"), "SEAM_FACTS": "http://" + console, beSeam: "1"}
 	maps.Copy(env, r.world.env())

@@ -55,7 +55,8 @@ func TestLeastAccess(t *testing.T) {
 		"sources/s.yaml": {Data: []byte("name: s\nsystem: shop\nteam: ops\nplatform: shopify\nsecrets: [secret]\n")},
 		"integrations/a.yaml": {Data: []byte("name: a\nteam: ops\noperation: do\ncomplete_within: 1h\nstale_after: 1h\nidempotency: {upsert: true}\n" +
 			"deliver:\n  - on: [order.created]\n    http: {url: \"" + downstream.URL + "/{order.id}\"}\n    body: {id: order.id}\n")},
-		"access.yaml": {Data: []byte("principals:\n  edge: User:edge\n  reconcile: User:reconcile\n  integrations: {\"*\": User:workers}\n")},
+		"environments.yaml": {Data: []byte("staging: {private: [{to: loopback, why: the downstream of this test}]}\n")},
+		"access.yaml":       {Data: []byte("principals:\n  edge: User:edge\n  reconcile: User:reconcile\n  integrations: {\"*\": User:workers}\n")},
 	}, func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -12,13 +13,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
+	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/binaryandbeyond/seam/console"
@@ -40,9 +42,12 @@ type Config struct {
 	// BrokersFrom is what names the brokers, for the error of a cluster that is another environment's: "SEAM_BROKERS".
 	BrokersFrom string
 	Options     []kgo.Opt // how else to reach the brokers: TLS, SASL. Default none
+	// RegistryOptions is how else to reach the registry: TLS, who asks. Default none.
+	RegistryOptions []sr.ClientOpt
 	// WellKnownPorts puts the embedded broker and registry where other verbs look for them, if that is free.
 	WellKnownPorts bool
 	Listen         string // of the edge, which may face the internet. Default 127.0.0.1:8080
+	MaxConnections int    // of the edge at once; more wait to be accepted. Default 1024
 	// Console is where people and scrapers look: orders, /metrics. It has no sign-in and shows business data, so it must not
 	// face the internet. Default a free loopback port.
 	Console string
@@ -60,8 +65,15 @@ type Config struct {
 	Only []string
 	// Apply creates what the topology lacks in a real cluster first; without it a lack is an error. An embedded one is
 	// always brought to the topology.
-	Apply  bool
+	Apply bool
+	// Grace is how long requests and calls under way may take once the context has ended. Default consumers.DefaultGrace.
+	Grace  time.Duration
 	Logger *slog.Logger
+	// LogOutcomes is which outcomes the log tells at info: see consumers.Config.
+	LogOutcomes string
+	Tracer      trace.Tracer // nil: spans are nobody's
+	// Reload reads the topology again while everything runs; nil for never.
+	Reload *Reload
 	// Ready is called once webhooks are taken; nil for nobody.
 	Ready func(Info)
 }
@@ -75,12 +87,14 @@ type Info struct {
 	Embedded         bool
 }
 
-const shutdownGrace = 5 * time.Second // of requests under way when the context ends
-
-// Run runs the roles until ctx ends, then stops them in order: the edge takes no more, the workers finish the calls under
-// way and commit, the clients close.
+// Run runs the roles until ctx ends, then stops them within Config.Grace: the process is not ready any more, the edge takes no
+// more and answers what it took, the workers finish the calls under way, commit and leave their groups, the clients close.
 func Run(ctx context.Context, c Config) error {
 	info := Info{BootstrapServers: c.Brokers, RegistryURL: c.Registry}
+	files, err := c.files()
+	if err != nil {
+		return err
+	}
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -99,7 +113,7 @@ func Run(ctx context.Context, c Config) error {
 		}()
 		info = Info{BootstrapServers: embedded.Brokers, RegistryURL: embedded.Registry, Embedded: true}
 	}
-	registry, err := sr.NewClient(sr.URLs(info.RegistryURL))
+	registry, err := sr.NewClient(append(slices.Clone(c.RegistryOptions), sr.URLs(info.RegistryURL))...)
 	if err != nil {
 		return fmt.Errorf("registry %s: %w", info.RegistryURL, err)
 	}
@@ -131,7 +145,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	edge, err := producers.New(producers.Config{Contracts: shapes, Topology: c.Topology, Options: kafka.of("waits"), Publisher: producers.NewPublisher(client, serde, c.Topology), SpoolDir: dir, Registerer: reg, Logger: c.Logger})
+	edge, err := producers.New(producers.Config{Contracts: shapes, Topology: c.Topology, Options: kafka.of("waits"), Publisher: producers.NewPublisher(client, serde, c.Topology), SpoolDir: dir, Registerer: reg, Tracer: c.Tracer, Logger: c.Logger})
 	if err != nil {
 		return err
 	}
@@ -167,8 +181,8 @@ func Run(ctx context.Context, c Config) error {
 		health.full, health.spools = edge.Full, edge.Spools
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	serve(ctx, g, outside, c.edgeHandler(edge, health))
-	serve(ctx, g, inside, c.consoleHandler(view, reg, health))
+	c.serve(ctx, g, netutil.LimitListener(outside, cmp.Or(c.MaxConnections, maxConnections)), c.edgeHandler(edge, health), answerTime)
+	c.serve(ctx, g, inside, c.consoleHandler(view, reg, health), 0)
 	g.Go(func() error { return health.watch(ctx, needs) })
 	g.Go(func() error { return shapes.Run(ctx) })
 	if c.runs("edge") {
@@ -192,14 +206,18 @@ func Run(ctx context.Context, c Config) error {
 		}()
 	}
 	metrics := consumers.NewMetrics(reg)
+	w := newWorkers(g, func(ctx context.Context, t *topology.Topology, in *topology.Integration) error {
+		return consumers.Run(ctx, consumers.Config{Topology: t, Integration: in, Options: kafka.of(in.Name), Beat: health.loop(in.Name), Serde: serde, Instance: instance, Static: static, Grace: c.Grace,
+			Facts: facts, Ledger: disk, Metrics: metrics, Contracts: shapes, Logger: c.Logger, LogOutcomes: c.LogOutcomes, Tracer: c.Tracer, Report: c.report(ctx, client, serde)})
+	})
 	for i := range c.Topology.Integrations {
-		in := &c.Topology.Integrations[i]
-		if !c.runs(in.Name) {
-			continue
+		if in := &c.Topology.Integrations[i]; c.runs(in.Name) {
+			w.start(ctx, c.Topology, in)
 		}
+	}
+	if c.Reload != nil {
 		g.Go(func() error {
-			return consumers.Run(ctx, consumers.Config{Topology: c.Topology, Integration: in, Options: kafka.of(in.Name), Beat: health.loop(in.Name), Serde: serde, Instance: instance, Static: static,
-				Facts: facts, Ledger: disk, Metrics: metrics, Contracts: shapes, Logger: c.Logger, Report: c.report(ctx, client, serde)})
+			return c.Reload.reloads(ctx, &c, files, func(next *topology.Topology) error { return c.allowed(ctx, next, client, registry, facts) }, w)
 		})
 	}
 	health.works("")
@@ -233,6 +251,9 @@ func (c *Config) ledgers() (*ledger.Disk, error) {
 func (c *Config) check() error {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Grace <= 0 {
+		c.Grace = consumers.DefaultGrace
 	}
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:8080"
@@ -314,9 +335,10 @@ func (c *Config) listen(info *Info) (inside, outside net.Listener, err error) {
 	return inside, outside, nil
 }
 
-// serve answers on a listener until ctx ends, and lets what is under way finish.
-func serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handler http.Handler) {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+// serve answers on a listener until ctx ends, and lets what is under way finish within the grace. An answer may take so long to be
+// made and read; 0: any time.
+func (c *Config) serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handler http.Handler, answers time.Duration) {
+	server := &http.Server{Handler: handler, WriteTimeout: answers, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	g.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
@@ -325,7 +347,7 @@ func serve(ctx context.Context, g *errgroup.Group, listener net.Listener, handle
 	})
 	g.Go(func() error {
 		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Grace)
 		defer cancel()
 		err := server.Shutdown(grace)
 		if errors.Is(err, context.DeadlineExceeded) { // its source sends again what was under way
@@ -342,7 +364,7 @@ func (c *Config) edgeHandler(edge *producers.Edge, health *health) http.Handler 
 		mux.Handle("/in/", edge.Handler())
 	}
 	probes(mux, health, true)
-	return mux
+	return bodiesIn(mux, bodyTime)
 }
 
 // consoleHandler is what people and scrapers reach.
@@ -354,22 +376,4 @@ func (c *Config) consoleHandler(view *reconcile.View, reg *prometheus.Registry, 
 	}
 	probes(mux, health, false)
 	return mux
-}
-
-// report writes a worker's status to the status topic, keyed by integration and instance. A status that is lost is followed
-// by the next in seconds.
-func (c *Config) report(ctx context.Context, client *kgo.Client, serde *schemas.Serde) func(*schemas.WorkerStatus) {
-	topic := c.Topology.TopicName(topology.TopicStatus)
-	return func(st *schemas.WorkerStatus) {
-		value, err := serde.EncodeWorkerStatus(context.WithoutCancel(ctx), topic+"-value", st)
-		if err != nil {
-			c.Logger.Warn("status", "err", err)
-			return
-		}
-		client.TryProduce(context.WithoutCancel(ctx), &kgo.Record{Topic: topic, Key: []byte(strings.Join([]string{st.Integration, st.Instance}, "/")), Value: value}, func(_ *kgo.Record, err error) {
-			if err != nil {
-				c.Logger.Debug("status", "err", err)
-			}
-		})
-	}
 }

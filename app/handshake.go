@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/binaryandbeyond/seam/outbound"
 	"github.com/binaryandbeyond/seam/topology"
 )
 
@@ -21,9 +22,25 @@ const (
 	maxHandshake   = 1 << 20         // bytes read of an answer
 )
 
+// secured is an error for each integration that runs here and whose TLS files cannot be used.
+func (c *Config) secured() error {
+	var errs []error
+	for i := range c.Topology.Integrations {
+		if in := &c.Topology.Integrations[i]; c.runs(in.Name) {
+			if err := outbound.Follow(in.TLS).Ready(); err != nil {
+				errs = append(errs, fmt.Errorf("%s (%s): %w", in.Name, in.Mark, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // handshakes asks the downstreams that run here and say so which environment they are. Another one refuses the start; one that
 // does not answer is a warning, as it may be away.
 func (c *Config) handshakes(ctx context.Context) error {
+	if err := c.secured(); err != nil {
+		return err
+	}
 	var g errgroup.Group
 	errs := make([]error, len(c.Topology.Integrations))
 	for i := range c.Topology.Integrations {
@@ -32,7 +49,7 @@ func (c *Config) handshakes(ctx context.Context) error {
 			continue
 		}
 		g.Go(func() error {
-			said, err := ask(ctx, in.Environment)
+			said, err := c.ask(ctx, in)
 			if err != nil {
 				c.Logger.Warn("a downstream did not say which environment it is", "integration", in.Name, "err", err)
 				return nil
@@ -50,22 +67,30 @@ func (c *Config) handshakes(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// redacted is an address without its password.
+// redacted is where an address leads to, without what authenticates.
 func redacted(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return "its address" // Load has read it
 	}
-	return u.Redacted()
+	return u.Scheme + "://" + u.Host
 }
 
 // ask makes the call and finds what it says.
-func ask(ctx context.Context, h *topology.Handshake) (string, error) {
+func (c *Config) ask(ctx context.Context, in *topology.Integration) (string, error) {
+	h, guard, files := in.Environment, c.Topology.Outbound(), outbound.Follow(in.TLS)
 	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.Get, nil)
 	if err != nil {
-		return "", err
+		return "", outbound.Bare(err)
+	}
+	if h.Auth.OAuth2 != nil {
+		token, err := guard.Tokens(h.Auth.OAuth2.Grant(), handshakeLimit, files).Token(ctx)
+		if err != nil {
+			return "", err
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	if h.Auth.Bearer != "" {
 		req.Header.Set("Authorization", "Bearer "+h.Auth.Bearer.Reveal())
@@ -73,7 +98,7 @@ func ask(ctx context.Context, h *topology.Handshake) (string, error) {
 	if h.Auth.Header != "" {
 		req.Header.Set(h.Auth.Header, h.Auth.Value.Reveal())
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := guard.Client(handshakeLimit, files).Do(req)
 	if err != nil {
 		return "", err
 	}

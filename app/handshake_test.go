@@ -47,7 +47,7 @@ func TestHandshakes(t *testing.T) {
 				}
 			}
 			c := &Config{Logger: slog.New(slog.DiscardHandler), Only: tt.only,
-				Topology: &topology.Topology{Environment: "staging", Integrations: []topology.Integration{{Name: "erp", Environment: tt.ask}}}}
+				Topology: &topology.Topology{Environment: "staging", Environments: map[string]topology.Environment{"staging": {Private: []topology.PrivateNetwork{{To: "loopback"}}}}, Integrations: []topology.Integration{{Name: "erp", Environment: tt.ask}}}}
 			err := c.handshakes(t.Context())
 			if (err != nil) != (tt.want != "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("handshakes = %v, want %q", err, tt.want)

@@ -30,15 +30,18 @@ type room struct {
 	live   map[*kgo.Client]bool
 }
 
-// of is how the clients of a room reach the cluster, measured.
+// of is how the clients of a room reach the cluster, measured. A room that is asked for again, as a worker that begins anew asks,
+// counts on.
 func (k *kafkaClients) of(name string) []kgo.Opt {
-	labels := prometheus.Labels{"client": name}
-	r := &room{labels: labels, live: map[*kgo.Client]bool{}, Metrics: kprom.NewMetrics("seam_kafka", kprom.Registry(nil), kprom.WithStaticLabel(labels),
-		kprom.FetchAndProduceDetail(kprom.ByNode, kprom.ByTopic, kprom.Batches, kprom.Records, kprom.CompressedBytes, kprom.UncompressedBytes, kprom.ConsistentNaming))}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.rooms = append(k.rooms, r)
-	return append(slices.Clone(k.cluster), kgo.WithHooks(r))
+	i := slices.IndexFunc(k.rooms, func(r *room) bool { return r.labels["client"] == name })
+	if i < 0 {
+		labels := prometheus.Labels{"client": name}
+		i, k.rooms = len(k.rooms), append(k.rooms, &room{labels: labels, live: map[*kgo.Client]bool{}, Metrics: kprom.NewMetrics("seam_kafka", kprom.Registry(nil), kprom.WithStaticLabel(labels),
+			kprom.FetchAndProduceDetail(kprom.ByNode, kprom.ByTopic, kprom.Batches, kprom.Records, kprom.CompressedBytes, kprom.UncompressedBytes, kprom.ConsistentNaming))})
+	}
+	return append(slices.Clone(k.cluster), kgo.WithHooks(k.rooms[i]))
 }
 
 // OnNewClient takes in a client of the room.

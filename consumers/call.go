@@ -113,7 +113,7 @@ func (e *engine) call(ln *lane, it *item, d rules.Decision) {
 	if it.first.IsZero() {
 		it.first, it.shutAt = now, e.gate.shutFor(now)
 	}
-	req := deliver.Request{Event: d.Event, Whole: it.ev, Route: d.Route, Key: it.key, Attempt: it.tries, Topic: ln.part.name, Partition: ln.part.tp.partition, TraceParent: it.env.TraceParent, Answers: e.Contracts.Integration(e.in, d.Route), SendBy: time.Now().Add(e.lease.left())}
+	req := deliver.Request{Event: d.Event, Whole: it.ev, Route: d.Route, Key: it.key, Attempt: it.tries, Topic: ln.part.name, Partition: ln.part.tp.partition, TraceParent: it.env.TraceParent, TraceState: it.env.TraceState, Answers: e.Contracts.Integration(e.in, d.Route), SendBy: time.Now().Add(e.lease.left())}
 	probe := e.probes(it)
 	if !probe {
 		if it.facts != nil {
@@ -124,7 +124,7 @@ func (e *engine) call(ln *lane, it *item, d rules.Decision) {
 	ln.busy = true
 	ln.part.calls++
 	e.inFlight++
-	e.attempt(attempt{ln, it, req, probe, e.gate.epoch, ln.part.ctx})
+	e.attempt(attempt{ln, it, req, probe, e.gate.epoch, e.handling(ln.part.ctx, ln, it)})
 }
 
 // attempt is one call to be made.
@@ -160,12 +160,18 @@ func (e *engine) attempt(a attempt) {
 func (e *engine) try(a attempt) {
 	ctx, cancel := context.WithTimeout(a.life, e.in.Timeout.D())
 	defer cancel()
+	what := "deliver"
+	if a.probe {
+		what = "probe"
+	}
+	ctx, span := beginCall(ctx, e.Tracer, what, e.in, &a.req)
 	var res deliver.Result
 	if a.probe {
 		res = e.kinds.Probe(ctx, a.req)
 	} else {
 		res = e.kinds.Deliver(ctx, a.req)
 	}
+	endCall(span, res)
 	e.send(evResult{a.ln, a.it, res, a.probe, a.epoch})
 }
 
@@ -214,6 +220,9 @@ func (e *engine) result(ev evResult) {
 	case deliver.Credentials:
 		// The gate is shut now; the event stands in line until somebody mends the key.
 		e.log.Error("credentials are refused: calls stop until they work", "team", e.in.Team, "status", res.Status)
+	case deliver.Barred:
+		// So is it here, until somebody mends the address or the settings.
+		e.log.Error("a call may not go out: calls stop until it may", "team", e.in.Team, "why", res.Detail)
 	case deliver.Unknown:
 		it.released = ""
 		it.uncertain(now.Add(-res.Took))

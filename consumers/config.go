@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
@@ -29,13 +30,20 @@ type Config struct {
 	Tick time.Duration
 	// Session is the group's session.timeout.ms. Default 12s; calls are allowed for three quarters of it after a heartbeat.
 	Session time.Duration
+	// Grace is how long a stop takes at most: calls under way may end, and are ended when a quarter of it, 5s at most, is left
+	// for the last commit. Default DefaultGrace.
+	Grace time.Duration
 	// Facts is asked before each call whose body names facts. Required where a route's does.
 	Facts   Facts
 	Ledger  *ledger.Disk // local copy of the ledgers, shared by the workers of a process; nil keeps them in memory
 	Metrics *Metrics     // default: not registered anywhere
+	// Tracer begins the spans of events and calls; nil for none. The context that an event carries is sent on all the same.
+	Tracer trace.Tracer
 	// Contracts watches what the downstream answers; nil for nobody.
 	Contracts *contract.Watch
 	Logger    *slog.Logger
+	// LogOutcomes is which outcomes are told at info: LogActed (default), LogAll or LogNone.
+	LogOutcomes string
 	// Report is told the worker's status when it changes and every few seconds; nil for nobody.
 	Report func(*schemas.WorkerStatus)
 	// Beat is told each time the loop goes round, at least every second, and false when the worker waits for Kafka and has no loop.
@@ -59,6 +67,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Session == 0 {
 		c.Session = 12 * time.Second
+	}
+	if c.Grace <= 0 {
+		c.Grace = DefaultGrace
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

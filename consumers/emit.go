@@ -1,7 +1,6 @@
 package consumers
 
 import (
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -58,6 +57,7 @@ func (e *engine) finishWith(ln *lane, it *item, d rules.Decision, reference stri
 	if d.Withheld != nil {
 		o.WithheldFields, o.WithheldReasons = d.Withheld, d.Why
 	}
+	e.ended(p, it, o)
 	e.emit(p, o)
 	if it.parked != nil {
 		p.store.Unpark(ln.key, it.parked.EventID)
@@ -152,6 +152,7 @@ func (e *engine) parkRecord(p *partition, w *schemas.ParkedRecord, it *item) {
 	}
 	o := e.outcome(&lane{part: p, key: w.Key}, it, schemas.Parked, w.Reason, w.Detail)
 	o.EventID, o.Until = w.EventID, w.Until
+	e.ended(p, it, o)
 	e.emit(p, o)
 }
 
@@ -178,14 +179,20 @@ func (e *engine) outcome(ln *lane, it *item, kind schemas.Kind, reason schemas.R
 // emit adds an outcome to the batch, and logs and counts it. It is not changed any more.
 func (e *engine) emit(p *partition, o *schemas.Outcome) {
 	key := []byte(o.OrderID)
-	e.batch.records = append(e.batch.records, pending{p, &kgo.Record{Topic: e.names.reconciliation, Partition: p.tp.partition, Key: key, Headers: []kgo.RecordHeader{
-		{Key: "ce_specversion", Value: e.names.outcomeVersion}, {Key: "ce_id", Value: []byte(o.Integration + "/" + string(o.EventID) + "/" + string(o.Kind))},
-		{Key: "ce_type", Value: e.names.outcomeTypes[o.Kind]}, {Key: "ce_source", Value: e.names.outcomeSource},
-		{Key: "ce_subject", Value: key}, {Key: "content-type", Value: e.names.outcomeContents}}}, o})
-	e.counts.outcome(o.Kind, o.Reason)
-	if e.log.Enabled(e.ctx, slog.LevelInfo) {
-		e.log.Info("outcome", "topic", o.Topic, "partition", o.Partition, "offset", o.Offset, "order_id", o.OrderID, "event_id", o.EventID, "outcome", o.Kind, "reason", o.Reason, "attempts", len(o.Attempts))
+	room := 6
+	if o.TraceParent != "" {
+		room++
 	}
+	headers := append(make([]kgo.RecordHeader, 0, room), kgo.RecordHeader{Key: "ce_specversion", Value: e.names.outcomeVersion},
+		kgo.RecordHeader{Key: "ce_id", Value: []byte(o.Integration + "/" + string(o.EventID) + "/" + string(o.Kind))},
+		kgo.RecordHeader{Key: "ce_type", Value: e.names.outcomeTypes[o.Kind]}, kgo.RecordHeader{Key: "ce_source", Value: e.names.outcomeSource},
+		kgo.RecordHeader{Key: "ce_subject", Value: key}, kgo.RecordHeader{Key: "content-type", Value: e.names.outcomeContents})
+	if o.TraceParent != "" {
+		headers = append(headers, kgo.RecordHeader{Key: "traceparent", Value: []byte(o.TraceParent)})
+	}
+	e.batch.records = append(e.batch.records, pending{p, &kgo.Record{Topic: e.names.reconciliation, Partition: p.tp.partition, Key: key, Headers: headers}, o})
+	e.counts.outcome(o.Kind, o.Reason)
+	e.logOutcome(o)
 }
 
 // put changes the ledger in memory and marks it for the next transaction; the lane's next call waits for that.

@@ -175,13 +175,17 @@ func (e *engine) loop(ctx context.Context) error {
 	e.Beat(true)
 	e.report(e.Now(), true)
 	stop := ctx.Done()
-	var giveUp <-chan time.Time
+	var cut, giveUp <-chan time.Time
 	for {
 		select {
 		case <-stop:
 			stop, e.stopping = nil, true
-			giveUp = time.After(drainLimit)
+			cut, giveUp = time.After(cutAfter(e.Grace)), time.After(e.Grace)
+			e.log.Info("the worker stops: no new calls", "under_way", e.inFlight, "grace", e.Grace)
+		case <-cut:
+			e.cut()
 		case <-giveUp:
+			e.log.Warn("the grace is over: what is not committed is the successor's to repeat", "calls", e.inFlight)
 			return nil
 		case ev := <-e.events:
 			for more := len(e.events); ; more-- { // what waits already is handled in one go
@@ -279,7 +283,7 @@ func (e *engine) receive(rec *kgo.Record) {
 	p.offsets.receive(rec.Offset)
 	it := &item{rec: rec}
 	env, whole := schemas.EnvelopeOf(rec.Headers)
-	if it.env.TraceParent = env.TraceParent; whole {
+	if it.env.TraceParent, it.env.TraceState = env.TraceParent, env.TraceState; whole {
 		it.env = env
 	}
 	key := string(rec.Key)
@@ -369,16 +373,4 @@ func (e *engine) intendNext(now time.Time) {
 			e.step(ln)
 		}
 	}
-}
-
-// drained tells whether nothing is under way and nothing waits to be committed.
-func (e *engine) drained() bool {
-	if e.inFlight > 0 || e.committing != nil {
-		return false
-	}
-	if !e.batch.empty() {
-		e.commit()
-		return false
-	}
-	return true
 }

@@ -2,13 +2,13 @@ package consumers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/binaryandbeyond/seam/outbound"
 	"github.com/binaryandbeyond/seam/topology"
 )
 
@@ -22,12 +22,13 @@ func FactsAt(address string) (Facts, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("facts: %q is not the http address of a console", address)
 	}
-	return &factsAt{base: strings.TrimSuffix(address, "/"), client: &http.Client{}}, nil
+	// A console stands within, and where it does is said by who starts the process.
+	return &factsAt{base: strings.TrimSuffix(address, "/"), client: outbound.Within().Client(0, nil)}, nil
 }
 
 type factsAt struct {
 	base   string
-	client *http.Client
+	client *outbound.Client
 }
 
 // Facts asks once, within ctx.
@@ -38,11 +39,7 @@ func (f *factsAt) Facts(ctx context.Context, integration, order string) (*topolo
 	}
 	resp, err := f.client.Do(req)
 	if err != nil {
-		var urlErr *url.Error
-		if errors.As(err, &urlErr) {
-			err = urlErr.Err // without the order's id
-		}
-		return nil, fmt.Errorf("console %s: %w", f.base, err)
+		return nil, fmt.Errorf("console: %w", err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxFacts))

@@ -9,7 +9,7 @@ import (
 )
 
 // gate decides whether the integration may be called now. It is shut by a maintenance window, by credentials that were
-// refused, and by the breaker; while it is shut no clock of an event runs. It is not safe for concurrent use.
+// refused, by calls that may not go out, and by the breaker; while it is shut no clock of an event runs. It is not safe for concurrent use.
 type gate struct {
 	in     *topology.Integration
 	pace   *pace
@@ -39,9 +39,10 @@ const (
 	shutByWindow      = "window"
 	shutByCredentials = "credentials"
 	shutByBreaker     = "breaker"
+	shutByGuard       = "outbound" // its address may not be called
 )
 
-var shutReasons = []string{shutByWindow, shutByCredentials, shutByBreaker}
+var shutReasons = []string{shutByWindow, shutByCredentials, shutByBreaker, shutByGuard}
 
 func newGate(in *topology.Integration) *gate {
 	return &gate{in: in, pace: newPace(in), state: circuitClosed}
@@ -108,9 +109,14 @@ func (g *gate) leave(now time.Time, epoch int, res deliver.Result) {
 		g.probing = false
 		return // nothing was sent
 	}
-	if res.Class == deliver.Credentials {
+	switch res.Class {
+	case deliver.Credentials:
 		g.trip(now, shutByCredentials, "credentials refused: "+res.Detail)
 		return
+	case deliver.Barred:
+		g.trip(now, shutByGuard, "not let out: "+res.Detail)
+		return
+	default:
 	}
 	failed := res.Class == deliver.Retry || res.Class == deliver.Unknown
 	if g.state != circuitClosed {

@@ -1,6 +1,7 @@
 package consumers
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -134,6 +135,24 @@ func TestRefusedCredentialsShutAtOnce(t *testing.T) {
 	g.shut(29 * time.Second)
 	g.after(29 * time.Second)
 	g.calls(deliver.Credentials)
+	g.shut(30 * time.Second)
+	g.after(30 * time.Second)
+	g.calls(deliver.Delivered)
+	g.is(circuitClosed, "running")
+}
+
+// TestBarredShutsAtOnce: a call that may not go out is not tried again and again, and goes out once it may.
+func TestBarredShutsAtOnce(t *testing.T) {
+	t.Parallel()
+	g := newGated(t)
+	g.calls(deliver.Delivered, deliver.Barred)
+	g.is(circuitOpen, "paused")
+	if !strings.HasPrefix(g.g.why, "not let out: ") {
+		t.Errorf("it says %q", g.g.why)
+	}
+	g.shut(30 * time.Second)
+	g.after(30 * time.Second)
+	g.calls(deliver.Barred)
 	g.shut(30 * time.Second)
 	g.after(30 * time.Second)
 	g.calls(deliver.Delivered)

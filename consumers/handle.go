@@ -224,7 +224,7 @@ func (e *engine) decodedItem(ln *lane, it *item, ev *schemas.Event, opened bool,
 	case err == nil:
 		it.ev, it.opened = ev, opened
 		// The value is the event; headers may be missing or another's.
-		it.env = schemas.Envelope{ID: ev.ID, Type: ev.Type, Source: ev.Source, System: ev.System, Subject: ev.Subject, BusinessID: ev.BusinessID, SourceVersion: ev.SourceVersion, Time: ev.Time, TraceParent: it.env.TraceParent}
+		it.env = schemas.Envelope{ID: ev.ID, Type: ev.Type, Source: ev.Source, System: ev.System, Subject: ev.Subject, BusinessID: ev.BusinessID, SourceVersion: ev.SourceVersion, Time: ev.Time, TraceParent: it.env.TraceParent, TraceState: it.env.TraceState}
 	case undecodable(err):
 		if d, done := e.known(ln, it); done {
 			e.finish(ln, it, d)

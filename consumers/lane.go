@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/consumers/rules"
@@ -89,6 +90,7 @@ type item struct {
 	sent     schemas.FieldSet // fields of its calls
 	forced   schemas.FieldSet // those of sent that a person wanted there
 
+	span      trace.Span      // of its handling, from its first call on; nil before, and where nobody traces
 	released  string          // who released it and why, until a call of unknown effect uses that up
 	discarded string          // who discarded it and why
 	again     *schemas.Replay // a person wants it delivered again; nil else

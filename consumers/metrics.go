@@ -51,7 +51,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		replayed:     counter("seam_replayed_records_total", "Records read again that were settled before: no call, no outcome."),
 		lag:          gauge("seam_lag_seconds", "Age of the oldest record that was read and has no outcome; 0 when all have."),
 		inFlight:     gauge("seam_in_flight", "Calls under way."),
-		circuit:      gauge("seam_circuit_open", "1 while no call is made, for the reason that holds: window, credentials or breaker.", "reason"),
+		circuit:      gauge("seam_circuit_open", "1 while no call is made, for the reason that holds: window, credentials, breaker or outbound.", "reason"),
 		budget:       gauge("seam_retry_budget_ratio", "What is left of the retry budget, 0 to 1."),
 		parked:       gauge("seam_parked", "Events that wait for an event, a time or a person, in this process's partitions.", "reason"),
 		parkedOldest: gauge("seam_parked_oldest_timestamp_seconds", "When the oldest parked event of a reason was parked.", "reason"),

@@ -92,7 +92,7 @@ func (p *pace) answered(now time.Time, class deliver.Class) {
 		}
 	case deliver.Delivered, deliver.AlreadyDone, deliver.Rejected, deliver.Contract:
 		p.window = min(float64(p.in.InFlight), p.window+1/p.window)
-	case deliver.Credentials, deliver.Unmappable: // say nothing of how busy it is
+	case deliver.Credentials, deliver.Barred, deliver.Unmappable: // say nothing of how busy it is
 	}
 }
 

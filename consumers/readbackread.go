@@ -15,6 +15,7 @@ import (
 	"github.com/binaryandbeyond/seam/consumers/deliver"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
+	"github.com/binaryandbeyond/seam/tracing"
 )
 
 // found is what a read came to: the event that tells it, nil where it is to be tried again, and why.
@@ -64,7 +65,7 @@ func (r *reader) start() {
 			ev := evRead{r: n, epoch: epoch}
 			ev.res, ev.found = r.read(n, slot, gaveUp)
 			if ev.found.ev != nil && ev.found.mark != told {
-				ev.err = r.publish(ev.found.ev)
+				ev.err = r.publish(ev.found.ev, n.out.TraceParent)
 			}
 			r.send(ev)
 		})
@@ -81,7 +82,10 @@ func (r *reader) read(n *reading, slot int, last bool) (deliver.Result, found) {
 	if err != nil {
 		return deliver.Result{Class: deliver.Unmappable, Detail: err.Error()}, r.event(n, slot, schemas.ReadFailed, "get: "+err.Error(), nil)
 	}
-	res := r.kinds.Read(ctx, deliver.Request{Event: &schemas.Event{ID: o.EventID, Type: o.EventType, Subject: o.OrderID}, Route: n.route, Attempt: n.tries, TraceParent: o.TraceParent}, address)
+	req := deliver.Request{Event: &schemas.Event{ID: o.EventID, Type: o.EventType, Subject: o.OrderID}, Route: n.route, Attempt: n.tries, TraceParent: o.TraceParent}
+	ctx, span := beginCall(tracing.Remote(ctx, schemas.Trace{Parent: o.TraceParent}), r.Tracer, "read back", r.in, &req)
+	res := r.kinds.Read(ctx, req, address)
+	endCall(span, res)
 	switch res.Class {
 	case deliver.AlreadyDone:
 		out := r.event(n, slot, schemas.ReadFound, "", res.Body)
@@ -143,13 +147,13 @@ func rawRef(body []byte) string {
 }
 
 // publish writes the event into its order's partition, acknowledged by all replicas.
-func (r *reader) publish(ev *schemas.Event) error {
+func (r *reader) publish(ev *schemas.Event, traceparent string) error {
 	topic := r.Topology.TopicName(ev.Type.Topic())
 	value, err := r.Serde.EncodeEvent(r.ctx, topic+"-value", ev)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", ev.ID, err)
 	}
-	return r.out.ProduceSync(r.ctx, &kgo.Record{Topic: topic, Key: []byte(ev.Subject), Value: value, Headers: schemas.EventHeaders(ev, "")}).FirstErr()
+	return r.out.ProduceSync(r.ctx, &kgo.Record{Topic: topic, Key: []byte(ev.Subject), Value: value, Headers: schemas.EventHeaders(ev, traceparent)}).FirstErr()
 }
 
 // result takes note of a read: it is told, and there may be another; or it is made again.

@@ -216,6 +216,7 @@ func (e *engine) settleRevoked() {
 		if p.revoked == nil || p.calls > 0 {
 			continue
 		}
+		e.withdraw(p)
 		if e.batch.touches(p) {
 			e.commit()
 			continue
@@ -244,6 +245,7 @@ func (e *engine) remove(p *partition) {
 	}
 	e.Metrics.lost.DeleteLabelValues(e.in.Name, p.tp.topic, strconv.Itoa(int(p.tp.partition)))
 	e.share()
+	p.abandon()
 	for _, ln := range p.lanes {
 		for _, it := range ln.queue {
 			e.unreserve(it)

@@ -23,7 +23,7 @@ func Run(ctx context.Context, c Config) error {
 	if c.Facts == nil && c.Integration.TellsFacts() {
 		return fmt.Errorf("worker %s: its body names facts (%s), and there is nobody to ask for them", c.Integration.Name, c.Integration.Mark)
 	}
-	kinds, err := deliver.New(c.Integration)
+	kinds, err := deliver.New(c.Integration, c.Topology.Outbound())
 	if err != nil {
 		return fmt.Errorf("worker %s: %w", c.Integration.Name, err)
 	}
@@ -86,6 +86,9 @@ func runEngine(ctx context.Context, c Config, kinds deliver.Set) error {
 	e.work.Go(e.keepLease)
 	err = e.loop(ctx)
 	c.Beat(false)
+	for _, p := range e.parts {
+		p.abandon()
+	}
 	// Closing leaves the group, which calls onRevoked: the loop has drained by then and answers no more. A static member does
 	// not leave: its successor takes over.
 	e.cancel()

@@ -13,7 +13,7 @@ const waits = "needs|behind|facts|conflict|released|replay"
 
 // integration is the alerts of one downstream.
 func (c *Config) integration(in *topology.Integration) []alert {
-	out := append([]alert{c.downstreamDown(in), c.credentialsRefused(in), c.notRunning(in.Name, in.Name)}, c.stale(in)...)
+	out := append([]alert{c.downstreamDown(in), c.credentialsRefused(in), c.notLetOut(in), c.notRunning(in.Name, in.Name)}, c.stale(in)...)
 	out = append(out, c.burn(in)...)
 	return append(out, c.parkedTooLong(in), c.parkingSurge(in), c.retentionMargin(in), c.recordsLost(in), c.restarting(in), c.drift("integration", in.Name, in.Team))
 }
@@ -44,6 +44,15 @@ func (c *Config) credentialsRefused(in *topology.Integration) alert {
 		summary: fmt.Sprintf("%s refuses Seam's credentials: a key was disabled, or has expired. Its orders wait; nothing is lost.", in.Name),
 		command: "seam status",
 		trials:  []trial{{series: []series{level("seam_circuit_open"+of(in, `,reason="credentials"`), 0, 1)}}, {series: []series{level("seam_circuit_open"+of(in, `,reason="breaker"`), 0, 1)}, quiet: true}},
+	}
+}
+
+func (c *Config) notLetOut(in *topology.Integration) alert {
+	return alert{name: "SeamNotLetOut", severity: page, team: in.Team, about: about(in), after: time.Minute,
+		expr:    fmt.Sprintf(`max by (integration) (seam_circuit_open%s) == 1`, of(in, `,reason="outbound"`)),
+		summary: fmt.Sprintf("Seam does not call %s: its name leads to an address that the environment does not allow. Its orders wait; nothing is lost.", in.Name),
+		command: "seam status",
+		trials:  []trial{{series: []series{level("seam_circuit_open"+of(in, `,reason="outbound"`), 0, 1)}}, {series: []series{level("seam_circuit_open"+of(in, `,reason="breaker"`), 0, 1)}, quiet: true}},
 	}
 }
 
@@ -81,7 +90,7 @@ func (c *Config) stale(in *topology.Integration) []alert {
 	undone := "seam_oldest_undone_seconds" + of(in, "")
 	age := fmt.Sprintf("max by (integration) (%s)", undone)
 	before := fmt.Sprintf("max by (integration) (%s offset %s)", undone, c.d(5*time.Minute))
-	known := fmt.Sprintf(`max by (integration) (max_over_time(ALERTS{alertname=~"SeamDownstreamDown|SeamCredentialsRefused",alertstate="firing",integration=%q}[%s]))`, in.Name, c.d(15*time.Minute))
+	known := fmt.Sprintf(`max by (integration) (max_over_time(ALERTS{alertname=~"SeamDownstreamDown|SeamCredentialsRefused|SeamNotLetOut",alertstate="firing",integration=%q}[%s]))`, in.Name, c.d(15*time.Minute))
 	window := fmt.Sprintf("max by (integration) (max_over_time(seam_circuit_open%s[%s])) == 1", of(in, `,reason="window"`), c.d(15*time.Minute))
 	draining := series{name: undone, at: func(m moment) float64 {
 		if !m.wrong {

@@ -249,7 +249,7 @@ var causes = []cause{
 		"SeamSourceSilent", "SeamSourceUnread", "SeamWorkerRestarting", "SeamDisagreementOverdue", "SeamSubscriberBehind"}, behind...)},
 	{of: map[string]string{"alertname": "SeamNotRunning", "role": "reconcile"}, silence: []string{"SeamMonitorStuck", "SeamViewBehind", "SeamBlind", "SeamOperationLate", "SeamDisagreementOverdue"}},
 	{of: map[string]string{"alertname": "SeamViewBehind"}, silence: []string{"SeamOperationLate", "SeamDisagreementOverdue"}},
-	{of: map[string]string{"alertname": "SeamNotRunning|SeamDownstreamDown|SeamCredentialsRefused|SeamRecovering", "integration": ".+"}, silence: behind, equal: []string{"integration"}},
+	{of: map[string]string{"alertname": "SeamNotRunning|SeamDownstreamDown|SeamCredentialsRefused|SeamNotLetOut|SeamRecovering", "integration": ".+"}, silence: behind, equal: []string{"integration"}},
 	{of: map[string]string{"alertname": "SeamIntegrationStale"}, silence: behind[1:], equal: []string{"integration"}},
 	{of: map[string]string{"alertname": "SeamErrorBudgetBurn"}, silence: []string{"SeamErrorBudgetBurnSlow", "SeamOperationLate"}, equal: []string{"integration"}},
 }

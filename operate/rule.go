@@ -95,7 +95,7 @@ var themes = []theme{
 	{"kafka", []string{"SeamKafkaDown", "SeamRetentionMargin", "SeamRecordsLost", "SeamSubscriberBehind"}},
 	{"sources", []string{"SeamIngestUnavailable", "SeamSignaturesRefused", "SeamSourceUnread", "SeamSpooled", "SeamQuarantined"}},
 	{"silence", []string{"SeamSourceSilent"}},
-	{"downstreams", []string{"SeamDownstreamDown", "SeamCredentialsRefused", "SeamIntegrationStale", "SeamRecovering"}},
+	{"downstreams", []string{"SeamDownstreamDown", "SeamCredentialsRefused", "SeamNotLetOut", "SeamIntegrationStale", "SeamRecovering"}},
 	{"budget", []string{"SeamErrorBudgetBurn", "SeamErrorBudgetBurnSlow"}},
 	{"parked", []string{"SeamParkedTooLong", "SeamParkingSurge"}},
 	{"contracts", []string{"SeamContractDrift"}},

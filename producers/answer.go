@@ -59,7 +59,7 @@ func (e *Edge) answer(w http.ResponseWriter, in *inlet, rep reply) {
 }
 
 // encodeAll makes the records of the reading's events; an event that does not fit its schema becomes a reject.
-func (p *Publisher) encodeAll(ctx context.Context, trace string, r *reading) ([]*kgo.Record, error) {
+func (p *Publisher) encodeAll(ctx context.Context, trace schemas.Trace, r *reading) ([]*kgo.Record, error) {
 	var records []*kgo.Record
 	var kept []*schemas.Event
 	for _, ev := range r.events {

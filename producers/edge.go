@@ -1,19 +1,17 @@
 package producers
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/binaryandbeyond/seam/contract"
@@ -33,6 +31,8 @@ type Config struct {
 	SpoolDir string
 	// Contracts watches the shape of what comes; nil for nobody.
 	Contracts *contract.Watch
+	// Tracer begins the spans of deliveries; nil for none. The context of a trace is sent on all the same.
+	Tracer trace.Tracer
 	// Registerer takes the metrics; nil keeps them unregistered.
 	Registerer prometheus.Registerer
 	// Logger defaults to none.
@@ -58,6 +58,7 @@ type inlet struct {
 	source   *topology.Source
 	platform platform
 	spool    *spool // nil without spool: true
+	limits   limits
 	// The source's own of what every request counts.
 	received prometheus.Counter
 	duration prometheus.Observer
@@ -117,7 +118,7 @@ func (e *Edge) open(s *topology.Source) error {
 	if !ok {
 		return fmt.Errorf("platform %q is not one of shopify, woocommerce, stripe, adyen, standardwebhooks, files, poll", s.Platform)
 	}
-	in := &inlet{source: s, platform: p, received: e.metrics.received.WithLabelValues(s.Name), duration: e.metrics.duration.WithLabelValues(s.Name), lastCame: e.metrics.lastCame.WithLabelValues(s.Name)}
+	in := &inlet{source: s, platform: p, limits: newLimits(s.Limit), received: e.metrics.received.WithLabelValues(s.Name), duration: e.metrics.duration.WithLabelValues(s.Name), lastCame: e.metrics.lastCame.WithLabelValues(s.Name)}
 	if len((&delivery{source: s}).textKeys()) == 0 {
 		return off("it has no secret")
 	}
@@ -178,6 +179,7 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 	ctx, cancel := context.WithTimeoutCause(req.Context(), in.within(), errLate)
 	defer cancel()
 
+	arrivedWhole := patiently(w, in.within())
 	d, status, err := e.receive(w, req, in)
 	switch {
 	case err != nil:
@@ -187,11 +189,14 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 		e.answer(w, in, reply{})
 		return
 	}
+	arrivedWhole()
 	d.received = arrived
 	if err := e.authenticate(in, d); err != nil {
 		e.refuse(w, in, http.StatusUnauthorized, err)
 		return
 	}
+	ctx, w, span := e.receiving(ctx, w, req, d)
+	defer span.end()
 	prefer := time.Duration(0)
 	if in.source.Wait != nil {
 		prefer = preferred(req.Header)
@@ -202,7 +207,10 @@ func (e *Edge) serve(w http.ResponseWriter, req *http.Request) {
 	} else {
 		rep.reply, err = e.keep(ctx, in, d, in.platform.read(d))
 	}
+	var beyond *tooMany
 	switch {
+	case errors.As(err, &beyond):
+		e.tooMany(w, in, beyond)
 	case errors.Is(err, errBodyTooLarge):
 		e.refuse(w, in, http.StatusRequestEntityTooLarge, errBodyTooLarge)
 	case err != nil:
@@ -228,61 +236,6 @@ func (in *inlet) within() time.Duration {
 	return in.source.Platform.Facts().AnswerWithin
 }
 
-// The refusals of receive.
-const (
-	errMethod       refusal = "method"
-	errContentType  refusal = "content_type"
-	errBodyTooLarge refusal = "too_large"
-	errBody         refusal = "unreadable"
-)
-
-// receive reads the request's body within its limits. A nil delivery without an error needs no record.
-func (e *Edge) receive(w http.ResponseWriter, req *http.Request, in *inlet) (*delivery, int, error) {
-	if req.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		return nil, http.StatusMethodNotAllowed, errMethod
-	}
-	limit := int64(in.source.MaxBody)
-	if limit <= 0 {
-		limit = 1 << 20
-	}
-	if req.ContentLength > limit {
-		return nil, http.StatusRequestEntityTooLarge, errBodyTooLarge
-	}
-	body, err := readBody(http.MaxBytesReader(w, req.Body, limit), req.ContentLength)
-	var over *http.MaxBytesError
-	switch {
-	case errors.As(err, &over):
-		return nil, http.StatusRequestEntityTooLarge, errBodyTooLarge
-	case err != nil:
-		return nil, http.StatusBadRequest, errBody
-	}
-	contentType := req.Header.Get("Content-Type")
-	if in.source.Platform == topology.WooCommerce && isWooPing(contentType, body) {
-		return nil, 0, nil
-	}
-	if !isJSON(contentType) {
-		return nil, http.StatusUnsupportedMediaType, errContentType
-	}
-	return &delivery{source: in.source, header: req.Header, body: body, trace: traceParent(req.Header), shapes: e.cfg.Contracts}, 0, nil
-}
-
-// readBody reads to the end, into memory of the announced size as far as that costs little to believe.
-func readBody(r io.Reader, announced int64) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(int(min(max(announced, 0), 64<<10)) + bytes.MinRead)
-	_, err := b.ReadFrom(r)
-	return b.Bytes(), err
-}
-
-func isJSON(contentType string) bool {
-	if contentType == "application/json" { // as nearly all write it
-		return true
-	}
-	media, _, err := mime.ParseMediaType(contentType)
-	return err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
-}
-
 // refuse answers what is not taken in and counts it by reason; the sender learns no more than the status.
 func (e *Edge) refuse(w http.ResponseWriter, in *inlet, status int, err error) {
 	reason := refusalOf(err)
@@ -292,12 +245,19 @@ func (e *Edge) refuse(w http.ResponseWriter, in *inlet, status int, err error) {
 }
 
 // keep makes what an authentic delivery came to durable: in Kafka, or in the spool while Kafka is away or the spool still
-// holds earlier ones.
+// holds earlier ones, or the source is beyond its limits.
 func (e *Edge) keep(ctx context.Context, in *inlet, d *delivery, r *reading) (reply, error) {
+	leave, err := e.admit(ctx, in)
+	if err == nil {
+		defer leave()
+	}
 	if in.spool == nil {
+		if err != nil {
+			return reply{}, err
+		}
 		return e.publish(ctx, d, r)
 	}
-	if in.spool.depth() == 0 {
+	if err == nil && in.spool.depth() == 0 {
 		short, cancel := context.WithTimeout(ctx, e.patience)
 		rep, err := e.publish(short, d, r)
 		cancel()
@@ -332,9 +292,11 @@ func (e *Edge) publish(ctx context.Context, d *delivery, r *reading) (reply, err
 // publishEvents writes the events; one that does not fit its schema or Kafka becomes a reject.
 func (e *Edge) publishEvents(ctx context.Context, d *delivery, r *reading) error {
 	p := e.cfg.Publisher
+	ctx, span := e.sending(ctx, d, r)
+	defer span.end()
 	batch, err := p.encodeAll(ctx, d.trace, r)
 	if err != nil {
-		return err
+		return span.failed(err)
 	}
 	var kept []*schemas.Event
 	for i, err := range p.produce(ctx, batch) {
@@ -344,7 +306,7 @@ func (e *Edge) publishEvents(ctx context.Context, d *delivery, r *reading) error
 		case tooLarge(err):
 			r.refuse(string(r.events[i].ID), &fault{"", fmt.Sprintf("the event of %d bytes is larger than Kafka takes: raise max.message.bytes of %s, or send less", len(batch[i].Value), batch[i].Topic)})
 		default:
-			return fmt.Errorf("publish: %w", err)
+			return span.failed(fmt.Errorf("publish: %w", err))
 		}
 	}
 	r.events = kept
@@ -353,7 +315,7 @@ func (e *Edge) publishEvents(ctx context.Context, d *delivery, r *reading) error
 }
 
 // quarantine keeps input that could not be normalized.
-func (e *Edge) quarantine(ctx context.Context, trace string, list []*schemas.Quarantined) error {
+func (e *Edge) quarantine(ctx context.Context, trace schemas.Trace, list []*schemas.Quarantined) error {
 	var records []*kgo.Record
 	for _, q := range list {
 		rec, err := e.cfg.Publisher.quarantineRecord(ctx, q, trace)
@@ -383,7 +345,7 @@ func (e *Edge) Reingest(ctx context.Context, q *schemas.Quarantined) ([]schemas.
 	if in == nil {
 		return nil, fmt.Errorf("reingest %s: source %q takes no deliveries: files and polls are read again by themselves", q.ID, q.Source)
 	}
-	d := &delivery{source: in.source, header: headersOf(q.Headers), body: q.Body, received: q.ReceivedAt, trace: traceParent(http.Header{})}
+	d := &delivery{source: in.source, header: headersOf(q.Headers), body: q.Body, received: q.ReceivedAt, trace: e.begun()}
 	r := in.platform.read(d)
 	if len(r.rejects) > 0 {
 		return nil, fmt.Errorf("reingest %s: %w", q.ID, r.rejects[0].fault)

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path"
 	"path/filepath"
@@ -145,7 +144,7 @@ type batchFile struct {
 	format *fileFormat
 	name   string
 	hash   string
-	trace  string
+	trace  schemas.Trace
 	taken  time.Time
 	mtime  time.Time
 }
@@ -153,7 +152,7 @@ type batchFile struct {
 // take publishes one file unless its content was published before.
 func (w *watcher) take(ctx context.Context, name string, info os.FileInfo, format *fileFormat) error {
 	full := filepath.Join(w.source.Dir, name)
-	b := &batchFile{w: w, format: format, name: name, trace: traceParent(http.Header{}), taken: w.e.cfg.Now(), mtime: info.ModTime()}
+	b := &batchFile{w: w, format: format, name: name, trace: w.e.begun(), taken: w.e.cfg.Now(), mtime: info.ModTime()}
 	limit := int64(w.source.MaxBody)
 	if limit <= 0 {
 		limit = 64 << 20

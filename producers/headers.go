@@ -1,10 +1,7 @@
 package producers
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"net/http"
-	"regexp"
 	"strings"
 )
 
@@ -44,17 +41,4 @@ func headersOf(m map[string]string) http.Header {
 		h.Set(name, v)
 	}
 	return h
-}
-
-// traceForm is version 00 of W3C Trace Context: https://www.w3.org/TR/trace-context/.
-var traceForm = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
-
-// traceParent is the request's trace context, or a new sampled one when it has none that is valid.
-func traceParent(h http.Header) string {
-	if tp := h.Get("Traceparent"); traceForm.MatchString(tp) && !strings.HasPrefix(tp[3:], strings.Repeat("0", 32)) && tp[36:52] != strings.Repeat("0", 16) {
-		return tp
-	}
-	var b [24]byte
-	rand.Read(b[:]) // never fails: crypto/rand ends the process instead
-	return "00-" + hex.EncodeToString(b[:16]) + "-" + hex.EncodeToString(b[16:]) + "-01"
 }

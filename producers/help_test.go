@@ -95,7 +95,7 @@ func rigOn(t *testing.T, kafka *topologytest.Kafka, sources []topology.Source) *
 	t.Helper()
 	r := &rig{t: t, kafka: kafka, now: noon}
 	r.serde = schemas.NewSerde(r.kafka.RegistryClient(t))
-	r.topo = &topology.Topology{Prefix: r.kafka.Prefix, Partitions: 3, Sources: sources}
+	r.topo = &topology.Topology{Environment: topology.Development, Prefix: r.kafka.Prefix, Partitions: 3, Sources: sources}
 	for _, topic := range []string{schemas.TopicOrders, schemas.TopicCustomers, schemas.TopicInventory, topology.TopicQuarantine} {
 		r.kafka.Topic(t, topic, 3, nil)
 	}

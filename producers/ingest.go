@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/binaryandbeyond/seam/outbound"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -163,7 +164,7 @@ func (cfg *IngestConfig) do(req *http.Request) (int, []byte, error) {
 		cfg.Handler.ServeHTTP(rec, req)
 		return rec.code, rec.body.Bytes(), nil
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := outbound.Within().Client(0, nil).Do(req)
 	if err != nil {
 		return 0, nil, err
 	}

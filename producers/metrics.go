@@ -14,6 +14,7 @@ type metrics struct {
 	quarantined *prometheus.CounterVec
 	published   *prometheus.CounterVec
 	unavailable *prometheus.CounterVec
+	limited     *prometheus.CounterVec
 	duration    *prometheus.HistogramVec
 	spooled     *prometheus.GaugeVec
 	lastLook    *prometheus.GaugeVec
@@ -33,8 +34,11 @@ func (m *metrics) open(source string, now time.Time) {
 // openHTTP has those of a source that is spoken to by HTTP.
 func (m *metrics) openHTTP(source string) {
 	m.forged.WithLabelValues(source)
-	for _, r := range []refusal{errMethod, errContentType, errBodyTooLarge, errBody, errNoSignature, errBadSignature, errOldSignature} {
+	for _, r := range []refusal{errMethod, errContentType, errBodyTooLarge, errBody, errSlow, errRate, errNoSignature, errBadSignature, errOldSignature} {
 		m.refused.WithLabelValues(source, string(r))
+	}
+	for _, l := range []string{limitRate, limitAtOnce} {
+		m.limited.WithLabelValues(source, l)
 	}
 }
 
@@ -63,6 +67,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		quarantined: counter("quarantined_total", "Authentic input that could not be normalized and is kept whole.", "source"),
 		published:   counter("published_total", "Events acknowledged by all in-sync replicas.", "source"),
 		unavailable: counter("unavailable_total", "Deliveries answered 503 or put off because Kafka or the registry was away.", "source"),
+		limited:     counter("limited_total", "Authentic deliveries beyond a limit of their source: put off to the spool, answered 429 or 503, or taken all the same where they would be lost.", "source", "limit"),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "seam_ingest_duration_seconds", Help: "Time from a request's arrival to its answer.",
 			Buckets:                     []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20},
@@ -74,7 +79,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		lastCame: gauge("last_received_timestamp_seconds", "When the last authentic delivery came; the start of the process until one does."),
 		skew:     gauge("clock_skew_seconds", "Our clock less the time that the last authentic delivery was signed at."),
 	}
-	for _, c := range []prometheus.Collector{m.received, m.refused, m.quarantined, m.published, m.unavailable, m.duration, m.spooled, m.lastLook, m.forged, m.lastCame, m.skew} {
+	for _, c := range []prometheus.Collector{m.received, m.refused, m.quarantined, m.published, m.unavailable, m.limited, m.duration, m.spooled, m.lastLook, m.forged, m.lastCame, m.skew} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register ingest metrics: %w", err)
 		}

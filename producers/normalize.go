@@ -24,7 +24,7 @@ type delivery struct {
 	body     []byte
 	received time.Time       // our clock
 	signed   time.Time       // by the source's clock, authentic; zero where no time is signed
-	trace    string          // W3C traceparent
+	trace    schemas.Trace   // that its records carry
 	shapes   *contract.Watch // nil: its shape is not looked at
 }
 

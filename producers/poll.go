@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/binaryandbeyond/seam/outbound"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -40,7 +41,7 @@ type poll struct {
 	e      *Edge
 	source *topology.Source
 	speaks *topology.Source // the webhook source whose orders these are
-	client *http.Client
+	client *outbound.Client
 	state  pollState
 	loaded bool
 }
@@ -59,9 +60,7 @@ func newPoll(e *Edge, s *topology.Source) (*poll, error) {
 	if u, err := url.Parse(s.URL); err != nil || u.Host == "" {
 		return nil, fmt.Errorf("url: %q is not an absolute URL", s.URL)
 	}
-	p := &poll{e: e, source: s, speaks: of, client: &http.Client{Timeout: 30 * time.Second}}
-	// A redirect would carry the token to another place.
-	p.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	p := &poll{e: e, source: s, speaks: of, client: e.cfg.Topology.Outbound().Client(30*time.Second, nil)}
 	return p, nil
 }
 
@@ -143,7 +142,7 @@ func (p *poll) page(since time.Time) string {
 func (p *poll) get(ctx context.Context, page string) (content []byte, next string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
 	if err != nil {
-		return nil, "", fmt.Errorf("poll: %w", err)
+		return nil, "", fmt.Errorf("poll: %w", outbound.Bare(err))
 	}
 	req.Header.Set("Accept", "application/json")
 	if token := p.source.APIToken().Reveal(); token != "" {
@@ -198,7 +197,7 @@ func (p *poll) take(ctx context.Context, content []byte) (full bool, last time.T
 	for _, n := range list.kids {
 		raw := content[n.from:n.to]
 		n.up, n.name = nil, ""
-		d := &delivery{source: p.source, header: http.Header{"Content-Type": {"application/json"}}, body: raw, received: p.e.cfg.Now(), trace: traceParent(http.Header{})}
+		d := &delivery{source: p.source, header: http.Header{"Content-Type": {"application/json"}}, body: raw, received: p.e.cfg.Now(), trace: p.e.begun()}
 		r, updated := p.read(d, n)
 		if updated.After(last) {
 			last = updated

@@ -47,7 +47,7 @@ func NewPublisher(client *kgo.Client, serde *schemas.Serde, topo *topology.Topol
 
 // Publish writes events in order, each keyed by its Subject, and returns when all in-sync replicas have every one. On an
 // error some may have been written: publishing them again is harmless downstream, as their ids stay the same.
-func (p *Publisher) Publish(ctx context.Context, trace string, events ...*schemas.Event) error {
+func (p *Publisher) Publish(ctx context.Context, trace schemas.Trace, events ...*schemas.Event) error {
 	records := make([]*kgo.Record, 0, len(events))
 	for _, ev := range events {
 		rec, err := p.eventRecord(ctx, ev, trace)
@@ -62,7 +62,7 @@ func (p *Publisher) Publish(ctx context.Context, trace string, events ...*schema
 // errUnfit marks an event that no attempt can encode.
 var errUnfit = errors.New("event does not fit its schema")
 
-func (p *Publisher) eventRecord(ctx context.Context, ev *schemas.Event, trace string) (*kgo.Record, error) {
+func (p *Publisher) eventRecord(ctx context.Context, ev *schemas.Event, trace schemas.Trace) (*kgo.Record, error) {
 	topic := p.topo.TopicName(ev.Type.Topic())
 	value, err := p.serde.EncodeEvent(ctx, topic+"-value", ev)
 	if err != nil && temporary(err) {
@@ -71,7 +71,11 @@ func (p *Publisher) eventRecord(ctx context.Context, ev *schemas.Event, trace st
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w: %w", ev.ID, errUnfit, err)
 	}
-	return &kgo.Record{Topic: topic, Key: []byte(ev.Subject), Value: value, Headers: schemas.EventHeaders(ev, trace)}, nil
+	headers := schemas.EventHeaders(ev, trace.Parent)
+	if trace.State != "" {
+		headers = append(headers, kgo.RecordHeader{Key: "tracestate", Value: []byte(trace.State)})
+	}
+	return &kgo.Record{Topic: topic, Key: []byte(ev.Subject), Value: value, Headers: headers}, nil
 }
 
 // temporary tells an error of the registry or of time from one of the value.
@@ -84,18 +88,17 @@ func temporary(err error) bool {
 	return false
 }
 
-func (p *Publisher) quarantineRecord(ctx context.Context, q *schemas.Quarantined, trace string) (*kgo.Record, error) {
+func (p *Publisher) quarantineRecord(ctx context.Context, q *schemas.Quarantined, trace schemas.Trace) (*kgo.Record, error) {
 	topic := p.topo.TopicName(topology.TopicQuarantine)
 	value, err := p.serde.EncodeQuarantined(ctx, topic+"-value", q)
 	if err != nil {
 		return nil, fmt.Errorf("encode quarantined %s: %w", q.ID, err)
 	}
-	return &kgo.Record{
-		Topic: topic, Key: []byte(q.Source + "/" + q.DeliveryID), Value: value,
-		Headers: []kgo.RecordHeader{
-			{Key: "content-type", Value: []byte("application/avro")}, {Key: "ce_id", Value: []byte(q.ID)}, {Key: "traceparent", Value: []byte(trace)},
-		},
-	}, nil
+	headers := []kgo.RecordHeader{{Key: "content-type", Value: []byte("application/avro")}, {Key: "ce_id", Value: []byte(q.ID)}}
+	if trace.Parent != "" {
+		headers = append(headers, kgo.RecordHeader{Key: "traceparent", Value: []byte(trace.Parent)})
+	}
+	return &kgo.Record{Topic: topic, Key: []byte(q.Source + "/" + q.DeliveryID), Value: value, Headers: headers}, nil
 }
 
 // produce writes the records and waits until each is acknowledged or has failed, or ctx ends. The errors are in the

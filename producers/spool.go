@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/binaryandbeyond/seam/schemas"
 )
 
 const (
@@ -43,6 +45,7 @@ type spooled struct {
 	Headers    map[string]string `json:"headers"`
 	ReceivedAt time.Time         `json:"received_at"`
 	Trace      string            `json:"trace"`
+	TraceState string            `json:"trace_state,omitempty"`
 	Bytes      int               `json:"bytes"`
 	RawRef     string            `json:"raw_ref"`
 }
@@ -92,7 +95,7 @@ func (s *spool) depth() int {
 
 // put makes a delivery durable on disk.
 func (s *spool) put(d *delivery) error {
-	head, err := json.Marshal(spooled{plainHeaders(d.header), d.received, d.trace, len(d.body), d.rawRef()})
+	head, err := json.Marshal(spooled{plainHeaders(d.header), d.received, d.trace.Parent, d.trace.State, len(d.body), d.rawRef()})
 	if err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
@@ -149,7 +152,7 @@ func (s *spool) oldest(in *inlet) (*delivery, error) {
 		var meta spooled
 		d := &delivery{source: in.source, body: body}
 		if err == nil && json.Unmarshal(head, &meta) == nil && meta.Bytes == len(body) && meta.RawRef == d.rawRef() {
-			d.header, d.received, d.trace = headersOf(meta.Headers), meta.ReceivedAt, meta.Trace
+			d.header, d.received, d.trace = headersOf(meta.Headers), meta.ReceivedAt, schemas.Trace{Parent: meta.Trace, State: meta.TraceState}
 			return d, nil
 		}
 		s.names = s.names[1:]

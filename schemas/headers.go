@@ -17,7 +17,25 @@ type Envelope struct {
 	BusinessID    string
 	SourceVersion string
 	TraceParent   string
+	TraceState    string
 	Time          time.Time
+}
+
+// Trace is a W3C trace context: the values of the headers traceparent and tracestate; empty where there is none.
+type Trace struct{ Parent, State string }
+
+// TraceID is the trace of a traceparent in hexadecimal; empty where it names none.
+func TraceID(traceparent string) string {
+	if len(traceparent) < len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") || traceparent[2] != '-' || traceparent[35] != '-' {
+		return ""
+	}
+	id := traceparent[3:35]
+	for i := range len(id) {
+		if c := id[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return ""
+		}
+	}
+	return id
 }
 
 // EventHeaders are the CloudEvents 1.0 headers of an event in Kafka's binary mode, with traceparent where it is not
@@ -76,6 +94,8 @@ func EnvelopeOf(headers []kgo.RecordHeader) (Envelope, bool) {
 			at = string(h.Value)
 		case "traceparent":
 			e.TraceParent = string(h.Value)
+		case "tracestate":
+			e.TraceState = string(h.Value)
 		}
 	}
 	t, err := time.Parse(time.RFC3339Nano, at)

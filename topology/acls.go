@@ -88,9 +88,10 @@ func (b acls) topics(who string, names []string, operations ...string) {
 	}
 }
 
-// metadata is what every process asks before it starts: whether the cluster is as the files say, and whose it is.
+// metadata is what every process asks before it starts: whether the cluster is as the files say, whose it is, and what sources and
+// answers looked like until now.
 func (b acls) metadata(who string) {
-	b.topics(who, []string{TopicTopology}, "READ")
+	b.topics(who, []string{TopicTopology, TopicContracts}, "READ")
 	for _, op := range []string{"DESCRIBE", "DESCRIBE_CONFIGS"} {
 		if b.t.Prefix != "" {
 			b.add(ACL{Principal: who, Operation: op, Resource: "topic", Name: b.t.Prefix, Prefixed: true})
@@ -113,7 +114,7 @@ var eventTopics = []string{schemas.TopicOrders, schemas.TopicCustomers, schemas.
 // edge writes events and quarantine, and seals them.
 func (b acls) edge(who string) {
 	b.metadata(who)
-	b.topics(who, append(slices.Clone(eventTopics), TopicQuarantine), "WRITE")
+	b.topics(who, append(slices.Clone(eventTopics), TopicQuarantine, TopicContracts), "WRITE")
 	b.topics(who, []string{TopicKeys}, "READ", "WRITE")
 	if slices.ContainsFunc(b.t.Sources, func(s Source) bool { return s.Wait != nil }) {
 		b.topics(who, []string{TopicReconciliation}, "READ") // callers wait for outcomes
@@ -128,7 +129,7 @@ func (b acls) worker(who string, in *Integration) {
 	}
 	b.topics(who, []string{TopicCommands}, "READ")
 	b.topics(who, []string{"ledger." + in.Name, "parked." + in.Name, TopicKeys}, "READ", "WRITE")
-	b.topics(who, []string{TopicReconciliation, TopicStatus}, "WRITE")
+	b.topics(who, []string{TopicReconciliation, TopicStatus, TopicContracts}, "WRITE")
 	b.add(ACL{Principal: who, Operation: "READ", Resource: "group", Name: b.t.Group(in.Name)})
 	b.transactions(who, b.t.Group(in.Name)+"/")
 	if in.ReadsBack() { // and tells what it read as an event

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/binaryandbeyond/seam/outbound"
 )
 
 // TestKeysDocumented holds the table of docs/integrations.md to the keys that an integration's file may have, and to the
@@ -28,11 +30,11 @@ func TestKeysDocumented(t *testing.T) {
 	}
 	documented := map[string]string{} // key to its default
 	var keys []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\|.*\\| *([^|]*?) *\\|$").FindAllStringSubmatch(table, -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z0-9_.]+)` \\|.*\\| *([^|]*?) *\\|$").FindAllStringSubmatch(table, -1) {
 		documented[m[1]] = m[2]
 		keys = append(keys, m[1])
 	}
-	in := Integration{Facts: &Facts{}, Environment: &Handshake{}, Deliver: []Route{{HTTP: &HTTPCall{}, File: &FileSink{}, ReadBack: &ReadBack{}}}, Rate: Rate{Slow: []Slow{{}}}, Windows: []Window{{}}}
+	in := Integration{Facts: &Facts{}, Environment: &Handshake{Auth: Auth{OAuth2: &OAuth2{}}}, TLS: &outbound.Files{}, Sign: &Signing{}, Deliver: []Route{{HTTP: &HTTPCall{Auth: Auth{OAuth2: &OAuth2{}}}, File: &FileSink{}, ReadBack: &ReadBack{}}}, Rate: Rate{Slow: []Slow{{}}}, Windows: []Window{{}}}
 	integrationDefaults(&in)
 	read := map[string]reflect.Value{}
 	walkKeys("", reflect.ValueOf(in), read)

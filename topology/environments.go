@@ -17,6 +17,8 @@ type Environment struct {
 	Registry []string `yaml:"registry"` // patterns of the registry's host; empty allows all
 	Hosts    []string `yaml:"hosts"`    // patterns of what integrations and polls call; empty allows all that Never does not name
 	Never    []string `yaml:"never"`    // patterns of what must not be reached, whatever else is allowed; of brokers too
+	// Private are networks within that calls may go to, beside public addresses. Empty: none, and loopback in development.
+	Private []PrivateNetwork `yaml:"private"`
 	// EnvFile is where seam diff reads the environment's variables, NAME=value a line. Relative to the topology folder.
 	EnvFile string `yaml:"env_file"`
 	// Topology is the environment's own folder, for seam diff. Default the folder of this file.
@@ -29,6 +31,7 @@ func (l *loader) environments(t *Topology) {
 	l.optional("environments.yaml", &t.Environments)
 	for _, name := range sortedKeys(t.Environments) {
 		e := t.Environments[name]
+		l.private(name, e.Private)
 		for key, patterns := range map[string][]string{"brokers": e.Brokers, "registry": e.Registry, "hosts": e.Hosts, "never": e.Never} {
 			for i, p := range patterns {
 				if _, err := path.Match(p, ""); err != nil || p == "" || strings.Contains(p, "/") {
@@ -51,6 +54,12 @@ func (l *loader) environments(t *Topology) {
 		for j, r := range in.Deliver {
 			if r.HTTP != nil {
 				l.reach(t, env, file, fmt.Sprintf("deliver.%d.http.url", j), r.HTTP.URL)
+				if r.ReadBack != nil {
+					l.reach(t, env, file, fmt.Sprintf("deliver.%d.read_back.get", j), r.ReadBack.Get.source)
+				}
+				if o := r.HTTP.Auth.OAuth2; o != nil {
+					l.reach(t, env, file, fmt.Sprintf("deliver.%d.http.auth.oauth2.token_url", j), o.TokenURL)
+				}
 			}
 		}
 		if _, address, ok := strings.Cut(in.Idempotency.Probe, " "); ok {
@@ -164,4 +173,5 @@ func (l *loader) handshake(file string, h *Handshake) {
 	if (h.Header == "") == (h.JSON == "") {
 		l.at(file, "environment", "say where the answer stands: one of header and json")
 	}
+	l.oauth2(file, "environment.auth", h.Auth)
 }

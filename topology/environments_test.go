@@ -132,11 +132,11 @@ func TestACLs(t *testing.T) {
 		}
 	}
 	want := map[string][]string{
-		"User:a": {"READ group seam.a", "READ topic commands", "READ topic keys", "WRITE topic keys", "READ topic ledger.a", "WRITE topic ledger.a", "READ topic orders",
+		"User:a": {"READ group seam.a", "READ topic commands", "READ topic contracts", "WRITE topic contracts", "READ topic keys", "WRITE topic keys", "READ topic ledger.a", "WRITE topic ledger.a", "READ topic orders",
 			"READ topic parked.a", "WRITE topic parked.a", "WRITE topic reconciliation", "WRITE topic status", "READ topic topology", "WRITE transactional_id seam.a/*"},
 		"User:bi":   {"READ group bi", "READ topic orders"},
-		"User:edge": {"WRITE topic customers", "WRITE topic inventory", "READ topic keys", "WRITE topic keys", "WRITE topic orders", "WRITE topic quarantine", "READ topic topology"},
-		"User:ops": {"READ topic commands", "WRITE topic commands", "READ topic customers", "READ topic disagreements", "READ topic inventory", "READ topic ledger.a", "READ topic orders",
+		"User:edge": {"READ topic contracts", "WRITE topic contracts", "WRITE topic customers", "WRITE topic inventory", "READ topic keys", "WRITE topic keys", "WRITE topic orders", "WRITE topic quarantine", "READ topic topology"},
+		"User:ops": {"READ topic commands", "WRITE topic commands", "READ topic contracts", "READ topic customers", "READ topic disagreements", "READ topic inventory", "READ topic ledger.a", "READ topic orders",
 			"READ topic parked.a", "READ topic quarantine", "READ topic reconciliation", "READ topic status", "READ topic topology"},
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -92,6 +92,7 @@ func load(l *loader) (*Topology, []error) {
 	l.contracts(t)
 	t.Topics = topicsOf(t, cluster)
 	l.topicConfigFaults(t, cluster.Configs)
+	l.hideSecrets()
 	return t, l.faults
 }
 
@@ -193,6 +194,9 @@ func integrationDefaults(in *Integration) {
 	or(&in.DedupWindow, Duration(35*24*time.Hour))
 	or(&in.Objective, DefaultObjective)
 	in.Facts.defaults(in.CompleteWithin)
+	if in.Sign != nil {
+		in.Sign.Secrets = slices.DeleteFunc(in.Sign.Secrets, func(x Secret) bool { return x == "" })
+	}
 	if in.Idempotency.Probe != "" {
 		or(&in.Idempotency.Settles, 2*in.Timeout)
 	}
@@ -269,7 +273,8 @@ type loader struct {
 	written map[string]place // by "file#dotted.key"
 	values  map[string]Value // by "file#dotted.key", see Values
 	origins map[*yaml.Node][]string
-	unset   string // stands for unset variables without a default; empty makes them faults
+	secrets []string // values of variables that say by their name that they are secret
+	unset   string   // stands for unset variables without a default; empty makes them faults
 	faults  []error
 	opened  map[spot]bool // lines with a value that nobody has decided
 }

@@ -89,6 +89,9 @@ type ReadAddress struct {
 	programs []*ReadExpression
 }
 
+// String is the address as the file has it.
+func (a *ReadAddress) String() string { return a.source }
+
 // UnmarshalYAML compiles the address.
 func (a *ReadAddress) UnmarshalYAML(n *yaml.Node) error {
 	rest := n.Value

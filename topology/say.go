@@ -136,6 +136,7 @@ func (l *loader) readBack(file, at string, r *Route) {
 	if rb.Get.source == "" {
 		l.at(file, at, "get is missing: where is the record of a call read?")
 	}
+	l.fixedHost(file, at+".get", rb.Get.source)
 	if rb.Every > 0 && (rb.Until <= rb.After || rb.Until > mostReadBack) || rb.Every == 0 && rb.Until > 0 {
 		l.at(file, at, "every and until belong together: until is more than after (%s) and a day at most", rb.After.D())
 	}

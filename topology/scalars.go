@@ -22,13 +22,16 @@ func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
+// maxDays is a century, and far from the 106,751 days that a time.Duration can hold.
+const maxDays = 36525
+
 // ParseDuration is time.ParseDuration with days ("35d", "1d12h").
 func ParseDuration(s string) (time.Duration, error) {
 	days := time.Duration(0)
 	rest := s
 	if i := strings.IndexByte(s, 'd'); i > 0 {
 		n, err := strconv.Atoi(s[:i])
-		if err != nil {
+		if err != nil || n < 0 || n > maxDays {
 			return 0, fmt.Errorf("bad duration %q: write 30s, 15m, 2h or 35d", s)
 		}
 		days, rest = time.Duration(n)*24*time.Hour, s[i+1:]
@@ -37,7 +40,7 @@ func ParseDuration(s string) (time.Duration, error) {
 		}
 	}
 	v, err := time.ParseDuration(rest)
-	if err != nil || v < 0 {
+	if err != nil || v < 0 || days+v < 0 {
 		return 0, fmt.Errorf("bad duration %q: write 30s, 15m, 2h or 35d", s)
 	}
 	return days + v, nil

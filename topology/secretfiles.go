@@ -139,13 +139,16 @@ func (a Auth) Stale() {
 }
 
 // Keys are the secrets that a delivery may be signed with at this moment.
-func (s *Source) Keys() []Secret {
-	if len(s.files) == 0 {
-		return s.Secrets
+func (s *Source) Keys() []Secret { return current(s.Secrets, s.files) }
+
+// current is a list of secrets as their files have them; of one that changed within a day the one before it too.
+func current(secrets []Secret, files []*SecretFile) []Secret {
+	if len(files) == 0 {
+		return secrets
 	}
 	var out []Secret
-	for i, secret := range s.Secrets {
-		if f := s.files[i]; f != nil {
+	for i, secret := range secrets {
+		if f := files[i]; f != nil {
 			out = append(out, f.Accepted()...)
 		} else {
 			out = append(out, secret)
@@ -167,11 +170,17 @@ func (l *loader) secretFiles(t *Topology) {
 	for i := range t.Integrations {
 		in := &t.Integrations[i]
 		file := strings.TrimSuffix(in.Mark, ":1")
+		if in.Sign != nil {
+			in.Sign.files = l.followed(file+"#sign.secrets", in.Sign.Secrets)
+		}
 		for j := range in.Deliver {
 			if http := in.Deliver[j].HTTP; http != nil {
 				at := fmt.Sprintf("%s#deliver.%d.http.auth.", file, j)
 				if http.Auth.file = l.secretFile(at+"bearer", http.Auth.Bearer); http.Auth.file == nil {
 					http.Auth.file = l.secretFile(at+"value", http.Auth.Value)
+				}
+				if o := http.Auth.OAuth2; o != nil {
+					o.file = l.secretFile(at+"oauth2.client_secret", o.ClientSecret)
 				}
 			}
 		}
@@ -180,20 +189,27 @@ func (l *loader) secretFiles(t *Topology) {
 		s := &t.Sources[i]
 		file := strings.TrimSuffix(s.Mark, ":1")
 		s.tokenFile = l.secretFile(file+"#token", s.Token)
-		for _, secret := range s.Secrets {
-			var found *SecretFile
-			for n := 0; found == nil; n++ { // the empty ones are left out of Secrets by now
-				v, ok := l.values[fmt.Sprintf("%s#secrets.%d", file, n)]
-				if !ok {
-					break
-				}
-				if v.Text == secret.Reveal() {
-					found = l.secretFile(fmt.Sprintf("%s#secrets.%d", file, n), secret)
-				}
-			}
-			s.files = append(s.files, found)
-		}
+		s.files = l.followed(file+"#secrets", s.Secrets)
 	}
+}
+
+// followed are the files of a list of secrets, by index; nil for one that is fixed. The empty ones are left out of the list by now.
+func (l *loader) followed(key string, secrets []Secret) []*SecretFile {
+	var out []*SecretFile
+	for _, secret := range secrets {
+		var found *SecretFile
+		for n := 0; found == nil; n++ {
+			v, ok := l.values[fmt.Sprintf("%s.%d", key, n)]
+			if !ok {
+				break
+			}
+			if v.Text == secret.Reveal() {
+				found = l.secretFile(fmt.Sprintf("%s.%d", key, n), secret)
+			}
+		}
+		out = append(out, found)
+	}
+	return out
 }
 
 // secretFile is the file that the secret at a key came from; nil when its whole text is not that of one.

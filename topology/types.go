@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/binaryandbeyond/seam/outbound"
 	"github.com/binaryandbeyond/seam/schemas"
 )
 
@@ -96,6 +97,8 @@ type Source struct {
 	Secrets []Secret `yaml:"secrets"`
 	// MaxBody is the largest body or file taken, in bytes; 413 beyond. Default 1 MiB (files: 64 MiB).
 	MaxBody Bytes `yaml:"max_body"`
+	// Limit bounds how many authentic deliveries it may have taken in.
+	Limit EdgeLimits `yaml:"limit"`
 	// AnswerWithin is how long a delivery may take here; 503 goes out a tenth before. Default by platform, and four
 	// fifths of Patience at most.
 	AnswerWithin Duration `yaml:"answer_within"`
@@ -214,6 +217,8 @@ type Auth struct {
 	Bearer Secret `yaml:"bearer"`
 	Header string `yaml:"header"` // name of a header that carries Value, for API keys
 	Value  Secret `yaml:"value"`
+	// OAuth2 asks for tokens. Default nil: none are needed.
+	OAuth2 *OAuth2 `yaml:"oauth2"`
 
 	file *SecretFile // of Bearer, or else of Value; nil when that is fixed
 }
@@ -323,7 +328,11 @@ type Integration struct {
 	Facts *Facts `yaml:"facts"`
 	// Environment asks the downstream which environment it is. Default nil: it is not asked.
 	Environment *Handshake `yaml:"environment"`
-	Mark        string     `yaml:"-"`
+	// TLS says whom we trust and what we show. Default nil: the system's authorities, and no certificate of ours.
+	TLS *outbound.Files `yaml:"tls"`
+	// Sign signs every call as Standard Webhooks has it. Default nil: calls are not signed.
+	Sign *Signing `yaml:"sign"`
+	Mark string   `yaml:"-"`
 }
 
 // Window is a time of the week in which no call is made.

@@ -74,6 +74,7 @@ func (l *loader) source(t *Topology, s *Source) {
 		l.at(file, "system", "system is missing: name whose opinion these events are (shop, erp, warehouse, ...)")
 	}
 	l.checks(file, s)
+	l.edgeLimits(file, s)
 	if s.Platform != Files {
 		l.eventTypes(file, "emits", s.Emits)
 	}
@@ -170,6 +171,7 @@ func (l *loader) integration(t *Topology, in *Integration) {
 	l.idempotency(file, in)
 	l.facts(t, file, in.Facts)
 	l.handshake(file, in.Environment)
+	l.secured(file, in)
 	for i := range in.Deliver {
 		l.route(t, file, in, i)
 		l.unsendable(t, file, fmt.Sprintf("deliver.%d", i), &in.Deliver[i])
@@ -208,6 +210,7 @@ func (l *loader) idempotency(file string, in *Integration) {
 		} else if _, err := ParseTemplate(address); err != nil {
 			l.at(file, "idempotency", "probe: %v", err)
 		}
+		l.fixedHost(file, "idempotency", address)
 	}
 }
 
@@ -236,6 +239,8 @@ func (l *loader) route(t *Topology, file string, in *Integration, i int) {
 		if _, err := ParseTemplate(r.HTTP.URL); err != nil {
 			l.at(file, at+".http.url", "url: %v", err)
 		}
+		l.fixedHost(file, at+".http.url", r.HTTP.URL)
+		l.oauth2(file, at+".http.auth", r.HTTP.Auth)
 		l.headers(file, at+".http.headers", slices.Sorted(maps.Keys(r.HTTP.Headers)), r.HTTP.Headers)
 		if auth := r.HTTP.Auth; auth.Header != "" {
 			l.headers(file, at+".http.auth", []string{auth.Header}, map[string]string{auth.Header: auth.Value.Reveal()})

@@ -33,7 +33,7 @@ const unsetValue = "(unset)" // stands for a variable that is not set and has no
 var (
 	password = regexp.MustCompile(`(://[^/@:]*:)[^/@]+@`)
 	// Keys of the files that hold secrets, and words by which variables say that they do.
-	secretKey  = regexp.MustCompile(`(^|\.)(auth\.(bearer|value)|token|secrets\.\d+|headers\.(?i:[^.]*(authorization|cookie|key|token|secret)[^.]*))$`)
+	secretKey  = regexp.MustCompile(`(^|\.)(auth\.(bearer|value|oauth2\.client_secret)|token|secrets\.\d+|headers\.(?i:[^.]*(authorization|cookie|key|token|secret)[^.]*))$`)
 	secretName = regexp.MustCompile(`(^|_)(SECRET|TOKEN|PASSWORD|PASSWD|KEY|HMAC|CREDENTIALS?)(_|$)`)
 )
 
@@ -76,6 +76,9 @@ func (l *loader) origin(file string, n *yaml.Node) {
 	}
 	for _, m := range variable.FindAllStringSubmatch(n.Value, -1) {
 		l.origins[n] = append(l.origins[n], m[1])
+		if v, _ := l.lookup(m[1]); secretName.MatchString(m[1]) && len(v) >= 4 {
+			l.secrets = append(l.secrets, v)
+		}
 		if l.unset != "" {
 			continue
 		}
@@ -155,4 +158,19 @@ func Differ(a, b map[string]Value) (differences []Difference, shared []string) {
 		differences = append(differences, d)
 	}
 	return differences, shared
+}
+
+// hideSecrets takes secrets out of the faults: one that was written where an address or a duration belongs is told of like any other
+// mistake, and would be shown.
+func (l *loader) hideSecrets() {
+	for _, err := range l.faults {
+		f, ok := err.(*Fault) //nolint:errorlint // they are not wrapped here
+		if !ok {
+			continue
+		}
+		for _, secret := range l.secrets {
+			f.Text = strings.ReplaceAll(f.Text, secret, "***")
+		}
+		f.Text = password.ReplaceAllString(f.Text, "$1***@")
+	}
 }

@@ -59,8 +59,10 @@ var (
 	timeType  = reflect.TypeOf(time.Time{})
 )
 
-// sealedType is of what nobody can read in an event.
-var sealedType = reflect.TypeFor[[]byte]()
+// sealedType tells the fields of an event that are of its sealed part, which no expression reads.
+func sealedType(t reflect.Type) bool {
+	return t == reflect.TypeFor[[]byte]() || t == reflect.TypeFor[schemas.FieldSet]()
+}
 
 // viewer turns a model value into the natives that expressions and JSON see.
 type viewer func(reflect.Value) any
@@ -91,7 +93,7 @@ func viewFields(t reflect.Type) []viewField {
 	var out []viewField
 	for i := range t.NumField() {
 		f := t.Field(i).Type
-		if f == sealedType {
+		if sealedType(f) {
 			continue
 		}
 		out = append(out, viewField{snake(t.Field(i).Name), i, f.Kind() == reflect.Pointer && f.Elem().Kind() == reflect.Struct && f.Elem() != moneyType && f.Elem() != timeType, viewOf(f)})
@@ -214,7 +216,7 @@ func typeOf(t reflect.Type) types.Type {
 	case reflect.Struct:
 		m := types.Map{}
 		for i := range t.NumField() {
-			if f := t.Field(i); f.Type != sealedType {
+			if f := t.Field(i); !sealedType(f.Type) {
 				m[snake(f.Name)] = typeOf(f.Type)
 			}
 		}

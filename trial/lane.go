@@ -93,7 +93,7 @@ func New(cfg Config) (*Lane, error) {
 		}
 		return nil, fmt.Errorf("unknown integration %q: the topology has %v", cfg.Integration, names)
 	}
-	set, err := deliver.New(in)
+	set, err := deliver.New(in, cfg.Topology.Outbound())
 	if err != nil {
 		return nil, err
 	}

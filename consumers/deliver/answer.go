@@ -3,17 +3,16 @@ package deliver
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/binaryandbeyond/seam/outbound"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -62,12 +61,13 @@ func (k *httpKind) class(status int, route *topology.Route) Class {
 
 // transportResult classes a call that got no answer. Nothing was done if nothing was sent.
 func (k *httpKind) transportResult(ev *schemas.Event, err error, sent bool) Result {
-	var urlErr *url.Error
-	if errors.As(err, &urlErr) {
-		err = urlErr.Err // without the address, which may carry ids
-	}
+	err = outbound.Bare(err)
 	class := Unknown
-	if !sent {
+	switch {
+	case sent:
+	case outbound.Barred(err):
+		class = Barred
+	default:
 		class = Retry
 	}
 	text := err.Error()
@@ -130,35 +130,4 @@ func excerpt(s string) string {
 		s = strings.ToValidUTF8(s[:297], "") + "..."
 	}
 	return s
-}
-
-// secrets pairs everything that a request carries to prove who we are with the text that stands for it: an answer or an
-// error may repeat it, and Result.Detail is kept and shown.
-func secrets(in *topology.Integration) []string {
-	var out []string
-	hide := func(s string) {
-		if len(s) >= 4 {
-			out = append(out, s, "***")
-		}
-	}
-	for _, r := range in.Deliver {
-		if r.HTTP == nil {
-			continue
-		}
-		for _, auth := range []topology.Auth{r.HTTP.Auth, r.HTTP.Auth.Now()} {
-			hide(auth.Bearer.Reveal())
-			hide(auth.Value.Reveal())
-		}
-		for name, value := range r.HTTP.Headers {
-			if !strings.EqualFold(name, "Accept") && !strings.EqualFold(name, "Content-Type") {
-				hide(value)
-			}
-		}
-		if u, err := url.Parse(r.HTTP.URL); err == nil && u.User != nil {
-			password, _ := u.User.Password()
-			hide(password)
-			hide(base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password)))
-		}
-	}
-	return out
 }

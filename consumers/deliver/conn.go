@@ -28,9 +28,9 @@ func (c *timedConn) Write(p []byte) (int, error) {
 }
 
 // timed makes a dialer's connections timed.
-func timed(d *net.Dialer) func(context.Context, string, string) (net.Conn, error) {
+func timed(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := d.DialContext(ctx, network, address)
+		c, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/binaryandbeyond/seam/contract"
+	"github.com/binaryandbeyond/seam/outbound"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -20,12 +21,13 @@ const (
 	Retry       Class = "retry"        // certainly no effect; later may go better
 	Unknown     Class = "unknown"      // the effect may or may not be there
 	Credentials Class = "credentials"  // 401 or 403: no effect, and none will come before somebody mends the key
+	Barred      Class = "barred"       // ours keeps it in: where it may not go, or settings that cannot be used. Nothing was sent
 	Contract    Class = "contract"     // an answer the integration does not declare: what it means is not known
 	Unmappable  Class = "unmappable"   // the event does not fill the request: nothing was sent
 )
 
 // Classes lists every class.
-var Classes = []Class{Delivered, AlreadyDone, Rejected, Retry, Unknown, Credentials, Contract, Unmappable}
+var Classes = []Class{Delivered, AlreadyDone, Rejected, Retry, Unknown, Credentials, Barred, Contract, Unmappable}
 
 // Request is one attempt.
 type Request struct {
@@ -39,6 +41,8 @@ type Request struct {
 	Partition int32
 	// TraceParent is the W3C context to send on; empty for none.
 	TraceParent string
+	// TraceState goes with it where it is one that a header may hold.
+	TraceState string
 	// Answers watches what the route is answered; nil for nobody.
 	Answers *contract.Subject
 	// SendBy is when the request must have left: later its partition may be another's. Zero: no bound.
@@ -69,9 +73,9 @@ type Kind interface {
 }
 
 // kinds is every way to deliver, by the key a route declares it with.
-var kinds = map[string]func(*topology.Integration) (Kind, error){
-	"http": func(in *topology.Integration) (Kind, error) { return newHTTP(in) },
-	"file": func(*topology.Integration) (Kind, error) { return newFile(), nil },
+var kinds = map[string]func(*topology.Integration, *outbound.Guard) (Kind, error){
+	"http": func(in *topology.Integration, g *outbound.Guard) (Kind, error) { return newHTTP(in, g) },
+	"file": func(*topology.Integration, *outbound.Guard) (Kind, error) { return newFile(), nil },
 }
 
 // KindOf is the table's key for a route.
@@ -85,15 +89,16 @@ func KindOf(r *topology.Route) string {
 // Set is every kind one integration needs, by key.
 type Set map[string]Kind
 
-// New builds the kinds an integration's routes need. Its errors are faults of the topology that Load would have named.
-func New(in *topology.Integration) (Set, error) {
+// New builds the kinds an integration's routes need, whose calls go where the guard lets them. Its errors are faults of the topology
+// that Load would have named.
+func New(in *topology.Integration, guard *outbound.Guard) (Set, error) {
 	set := Set{}
 	for i := range in.Deliver {
 		key := KindOf(&in.Deliver[i])
 		if set[key] != nil {
 			continue
 		}
-		k, err := kinds[key](in)
+		k, err := kinds[key](in, guard)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/binaryandbeyond/seam/outbound"
 )
 
 // maxRead is how much is read of the connection for one answer, head and all.
@@ -26,8 +29,8 @@ const idleLimit = 90 * time.Second
 // the caller itself writes and reads here; and it knows to the byte whether anything of a request has left. It never makes a
 // request twice. Safe for concurrent use.
 type direct struct {
-	dialer net.Dialer
-	tls    *tls.Config
+	dialer *net.Dialer
+	tls    *outbound.TLS
 
 	mu    sync.Mutex
 	idle  map[origin][]*conn // the one used last at the end
@@ -37,12 +40,8 @@ type direct struct {
 // origin is where connections lead to.
 type origin struct{ scheme, host string }
 
-func newDirect(timeout time.Duration) *direct {
-	return &direct{
-		dialer: net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second},
-		tls:    &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, ClientSessionCache: tls.NewLRUClientSessionCache(0)},
-		idle:   map[origin][]*conn{},
-	}
+func newDirect(dialer *net.Dialer, secure *outbound.TLS) *direct {
+	return &direct{dialer: dialer, tls: secure, idle: map[origin][]*conn{}}
 }
 
 // conn is one connection, in one caller's hands at a time.
@@ -195,6 +194,15 @@ func (d *direct) dial(ctx context.Context, to origin) (*conn, error) {
 		port = map[string]string{"http": "80", "https": "443"}[to.scheme]
 		address = net.JoinHostPort(name, port)
 	}
+	var config *tls.Config
+	if to.scheme == "https" {
+		ours, err := d.tls.Config()
+		if err != nil {
+			return nil, err
+		}
+		config = ours.Clone()
+		config.NextProtos, config.ServerName = []string{"http/1.1"}, cmp.Or(config.ServerName, name)
+	}
 	raw, err := d.dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
@@ -204,9 +212,7 @@ func (d *direct) dial(ctx context.Context, to origin) (*conn, error) {
 		_ = raw.Close()
 		return nil, err
 	}
-	if to.scheme == "https" {
-		config := d.tls.Clone()
-		config.ServerName = name
+	if config != nil {
 		secure := tls.Client(raw, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = raw.Close() // nothing was asked on it

@@ -3,7 +3,6 @@ package deliver
 import (
 	"bufio"
 	"context"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"log"
@@ -15,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/binaryandbeyond/seam/outbound"
 )
 
 // spoken answers the requests of every connection by texts, one after the other, and hangs up after the last.
@@ -79,7 +80,7 @@ func TestHungUpWhileIdle(t *testing.T) {
 	t.Parallel()
 	address, connections := spoken(t, ok)
 	in := load(t, address, keyed)
-	k, err := newHTTP(in)
+	k, err := newHTTP(in, local)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +143,7 @@ func TestEndedCallsLeaveNoConnection(t *testing.T) {
 		}
 	})
 	in := load(t, address, keyed)
-	k, err := newHTTP(in)
+	k, err := newHTTP(in, local)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,17 +181,16 @@ func TestTLS(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	in := load(t, server.URL, keyed)
-	k, err := newHTTP(in)
+	k, err := newHTTP(in, local)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := k.direct.(*direct)
 	s, r := Set{"http": k}, request(t, in)
 	if res := s.Deliver(t.Context(), r); res.Class != Retry || !strings.Contains(res.Detail, "certificate") || calls.Load() != 0 {
 		t.Errorf("an unknown certificate: %s (%s), %d calls", res.Class, res.Detail, calls.Load())
 	}
-	d.tls.RootCAs = x509.NewCertPool()
-	d.tls.RootCAs.AddCert(server.Certificate())
+	in.TLS = &outbound.Files{CA: written(t, "CERTIFICATE", server.Certificate().Raw)}
+	s = set(t, in)
 	for range 3 {
 		s.mustDeliver(t, r, Delivered)
 	}
@@ -235,7 +235,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	t.Parallel()
 	address, _ := spoken(t, ok, ok)
 	in := load(t, address, keyed)
-	k, err := newHTTP(in)
+	k, err := newHTTP(in, local)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,8 +266,8 @@ func TestProxied(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newProxied(time.Second, 1)
-	p.transport.Proxy = http.ProxyURL(proxy)
+	p := newProxied(local, outbound.Follow(nil), time.Second, 1)
+	p.base.Proxy = http.ProxyURL(proxy)
 	to, err := url.Parse("http://erp.example/orders/A%2F1?x=1")
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/binaryandbeyond/seam/consumers/deliver"
+	"github.com/binaryandbeyond/seam/outbound"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -35,7 +36,7 @@ func ExampleSet_Deliver() {
 	in := &topology.Integration{Name: "warehouse", Idempotency: topology.Idempotency{Key: "Idempotency-Key"}, Deliver: []topology.Route{{
 		HTTP: &topology.HTTPCall{Method: "POST", URL: warehouse.URL}, Body: body, Answers: topology.Answers{Delivered: []int{201}, AlreadyDone: []int{409}, Reference: "id"},
 	}}}
-	kinds, err := deliver.New(in)
+	kinds, err := deliver.New(in, outbound.Within())
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -1,16 +1,23 @@
 package deliver
 
 import (
+	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"github.com/binaryandbeyond/seam/outbound"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
+
+// local lets calls go to this machine.
+var local = outbound.Within()
 
 const basics = `
 name: down
@@ -66,10 +73,20 @@ func server(t testing.TB, answer http.HandlerFunc) string {
 	return s.URL
 }
 
+// written is a file with one block of PEM.
+func written(t testing.TB, kind string, der []byte) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "file.pem")
+	if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
 // set builds an integration's kinds.
 func set(t testing.TB, in *topology.Integration) Set {
 	t.Helper()
-	s, err := New(in)
+	s, err := New(in, local)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/binaryandbeyond/seam/outbound"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -25,11 +27,14 @@ const maxAnswer = 64 << 10
 // httpKind calls one integration's HTTP API.
 type httpKind struct {
 	in      *topology.Integration
+	guard   *outbound.Guard
+	tls     *outbound.TLS
 	direct  carrier
 	proxied carrier
 	probe   *topology.Template
 	method  string
 	calls   sync.Map // *topology.Route to *httpCall
+	tokens  sync.Map // of grants, as text, to *outbound.Tokens
 	mask    atomic.Pointer[strings.Replacer]
 
 	mu  sync.RWMutex
@@ -40,11 +45,13 @@ type httpKind struct {
 type httpCall struct {
 	address *topology.Template
 	fields  []field
-	auth    topology.Auth // that the fields were made of
+	auth    topology.Auth    // that the fields were made of
+	tokens  *outbound.Tokens // nil without OAuth 2.0
 }
 
-func newHTTP(in *topology.Integration) (*httpKind, error) {
-	k := &httpKind{in: in, via: map[origin]carrier{}, direct: newDirect(in.Timeout.D()), proxied: newProxied(in.Timeout.D(), in.InFlight)}
+func newHTTP(in *topology.Integration, guard *outbound.Guard) (*httpKind, error) {
+	k := &httpKind{in: in, guard: guard, tls: outbound.Follow(in.TLS), via: map[origin]carrier{}}
+	k.direct, k.proxied = newDirect(guard.Dialer(in.Timeout.D()), k.tls), newProxied(guard, k.tls, in.Timeout.D(), in.InFlight)
 	k.mask.Store(strings.NewReplacer(secrets(in)...))
 	if in.Idempotency.Probe != "" {
 		method, address, _ := strings.Cut(in.Idempotency.Probe, " ")
@@ -68,7 +75,7 @@ func (k *httpKind) Deliver(ctx context.Context, r Request) Result {
 	if err != nil {
 		return Result{Class: Unmappable, Detail: err.Error()}
 	}
-	return k.do(ctx, r, call, message{method: r.Route.HTTP.Method, body: body}, call.address, scope)
+	return k.do(ctx, r, call, message{method: r.Route.HTTP.Method, body: body, signed: k.in.Sign != nil}, call.address, scope)
 }
 
 // Probe asks the declared address.
@@ -102,7 +109,7 @@ func (k *httpKind) Read(ctx context.Context, r Request, address string) Result {
 	}
 	m := message{method: http.MethodGet}
 	if m.url, err = url.Parse(address); err != nil {
-		return Result{Class: Unmappable, Detail: "url: " + err.Error()}
+		return Result{Class: Unmappable, Detail: "url: " + outbound.Bare(err).Error()}
 	}
 	got, res, err := k.send(ctx, r, call, m)
 	switch {
@@ -126,11 +133,19 @@ func (k *httpKind) Read(ctx context.Context, r Request, address string) Result {
 
 // send fills a message's head and carries it. An error says that there is no answer, and the result what that means.
 func (k *httpKind) send(ctx context.Context, r Request, call *httpCall, m message) (got reply, res Result, err error) {
+	k.describe(ctx, r, m)
 	m.by, m.fixed = r.SendBy, call.fields
 	if m.fields, err = k.fields(r, call, m.url); err != nil {
 		return got, Result{Class: Unmappable, Detail: err.Error()}, err
 	}
-	got, sent, err := k.carrier(m.url).carry(ctx, m)
+	if m.signed {
+		m.fields = k.signed(m.fields, r, m.body)
+	}
+	got, sent, err := k.carry(ctx, r, call, m)
+	var tokenless *tokenError
+	if errors.As(err, &tokenless) {
+		return got, k.tokenResult(tokenless), err
+	}
 	if err != nil {
 		return got, k.transportResult(cmp.Or(r.Whole, r.Event), err, sent), err
 	}
@@ -157,7 +172,7 @@ func (k *httpKind) call(route *topology.Route) (*httpCall, error) {
 	if auth.Header != "" {
 		head.Set(auth.Header, auth.Value.Reveal())
 	}
-	fresh := &httpCall{address: address, auth: auth}
+	fresh := &httpCall{address: address, auth: auth, tokens: k.tokensOf(auth.OAuth2)}
 	for _, name := range slices.Sorted(maps.Keys(head)) {
 		fresh.fields = append(fresh.fields, field{name, head.Get(name)}) // checked when the topology was read
 	}
@@ -197,22 +212,25 @@ func addressed(address *topology.Template, scope *topology.Scope) (*url.URL, err
 	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("url: %w", err)
+		return nil, fmt.Errorf("url: %w", outbound.Bare(err))
 	}
 	return u, nil
 }
 
 // fields are those of one request.
 func (k *httpKind) fields(r Request, call *httpCall, to *url.URL) ([]field, error) {
-	list := make([]field, 0, 5)
+	list := make([]field, 0, 6)
 	list = append(list, field{"Seam-Event-Id", string(r.Event.ID)}, field{"Seam-Attempt", strconv.Itoa(r.Attempt)})
 	if k.in.Idempotency.Key != "" && r.Key != "" { // a read has none
 		list = append(list, field{k.in.Idempotency.Key, r.Key})
 	}
 	if r.TraceParent != "" {
 		list = append(list, field{"Traceparent", r.TraceParent})
+		if r.TraceState != "" && topology.HeaderValue(r.TraceState) {
+			list = append(list, field{"Tracestate", r.TraceState})
+		}
 	}
-	if to.User != nil && !slices.ContainsFunc(call.fields, func(f field) bool { return f.name == "Authorization" }) {
+	if to.User != nil && call.tokens == nil && !slices.ContainsFunc(call.fields, func(f field) bool { return f.name == "Authorization" }) {
 		password, _ := to.User.Password()
 		list = append(list, field{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(to.User.Username()+":"+password))})
 	}

@@ -51,7 +51,7 @@ func TestRequest(t *testing.T) {
 func TestEveryStatus(t *testing.T) {
 	t.Parallel()
 	in := load(t, "http://down", keyed)
-	k, err := newHTTP(in)
+	k, err := newHTTP(in, local)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ type message struct {
 	fixed  []field // the same for all requests of a route
 	fields []field
 	body   []byte
+	signed bool      // as Standard Webhooks has it
 	by     time.Time // when it must have left; zero for no bound
 }
 

@@ -29,7 +29,7 @@ func TestProblemTypeDecidesBeforeTheStatus(t *testing.T) {
 			}))
 			t.Cleanup(server.Close)
 			in := load(t, server.URL, strings.Replace(keyed, "reference: data.id", `reference: data.id, problems: {"https://wh.example/already-packed": already_done, "https://wh.example/busy": retry}`, 1))
-			set, err := New(in)
+			set, err := New(in, local)
 			if err != nil {
 				t.Fatal(err)
 			}

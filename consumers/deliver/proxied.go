@@ -4,26 +4,32 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
 	"time"
+
+	"github.com/binaryandbeyond/seam/outbound"
 )
 
 // proxied speaks with downstreams that are reached by a proxy (HTTP_PROXY, HTTPS_PROXY and NO_PROXY), by net/http.
-type proxied struct{ transport *http.Transport }
+type proxied struct {
+	base      *http.Transport
+	transport http.RoundTripper // as base, with TLS as its files are
+}
 
-func newProxied(timeout time.Duration, connections int) *proxied {
-	return &proxied{&http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         timed(&net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}),
+func newProxied(guard *outbound.Guard, secure *outbound.TLS, timeout time.Duration, connections int) *proxied {
+	proxy, dial := guard.Through(guard.Dialer(timeout))
+	base := &http.Transport{
+		Proxy:               proxy,
+		DialContext:         timed(dial),
 		MaxIdleConnsPerHost: max(connections, 2), // the default of 2 would reopen a connection for most calls
 		IdleConnTimeout:     idleLimit,
 		TLSHandshakeTimeout: timeout,
 		DisableCompression:  true,
 		ForceAttemptHTTP2:   true,
-	}}
+	}
+	return &proxied{base, secure.Transport(base)}
 }
 
 // carry makes one request.
@@ -40,7 +46,7 @@ func (p *proxied) carry(ctx context.Context, m message) (reply, bool, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, m.method, m.url.String(), body)
 	if err != nil {
-		return reply{}, false, err
+		return reply{}, false, outbound.Bare(err)
 	}
 	req.GetBody = nil // without it the transport cannot repeat a request behind our back
 	for _, list := range [2][]field{m.fixed, m.fields} {

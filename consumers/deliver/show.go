@@ -58,6 +58,15 @@ func (k *httpKind) show(r Request) (*Shown, error) {
 	if out.Method != http.MethodGet && out.Method != http.MethodHead {
 		out.Body = body
 	}
+	if call.tokens != nil {
+		fields = append(fields, field{"Authorization", "Bearer ***"})
+	}
+	if k.in.Sign != nil {
+		fields = k.signed(fields, r, nil)
+		for i := range fields[len(fields)-2:] {
+			fields[len(fields)-1-i].value = "***" // of when it is sent
+		}
+	}
 	for _, f := range slices.Concat(call.fields, fields) {
 		value := k.mask.Load().Replace(f.value)
 		if auth := r.Route.HTTP.Auth; strings.EqualFold(f.name, "Authorization") || auth.Header != "" && strings.EqualFold(f.name, auth.Header) {

@@ -32,7 +32,9 @@ func (d *decoded) fold(f *Fold) (first bool) {
 	if d.unreadable != "" {
 		return f.Undecodable(d.env, d.unreadable, d.taken, d.at)
 	}
-	return f.Event(d.event, d.at)
+	first = f.Event(d.event, d.at)
+	f.traced(d.event.ID, d.at, schemas.TraceID(d.env.TraceParent))
+	return first
 }
 
 // decode reads a record by its topic; nil for one of another topic and for control records and tombstones.

@@ -143,7 +143,7 @@ func (f *Fold) Event(ev *schemas.Event, at Position) (first bool) {
 // Undecodable adds a record whose bytes cannot be read: what its headers say, and why. taken is when the broker took it.
 func (f *Fold) Undecodable(env schemas.Envelope, why string, taken time.Time, at Position) (first bool) {
 	return f.add(&fact{at: at, Event: Event{ID: env.ID, Type: env.Type, System: env.System, Source: env.Source, Time: env.Time, IngestedAt: taken,
-		SourceVersion: env.SourceVersion, BusinessID: env.BusinessID, Copies: 1, Undecodable: why, Partition: at.Partition, Offset: at.Offset}})
+		SourceVersion: env.SourceVersion, BusinessID: env.BusinessID, Copies: 1, Undecodable: why, TraceID: schemas.TraceID(env.TraceParent), Partition: at.Partition, Offset: at.Offset}})
 }
 
 func (f *Fold) add(n *fact) (first bool) {
@@ -181,7 +181,14 @@ func (f *Fold) Outcome(o *schemas.Outcome, at Position) {
 	a := f.answer(o.Integration, o.EventID)
 	i, _ := slices.BinarySearchFunc(a.outcomes, n, func(x, y *outcome) int { return x.at.compare(y.at) })
 	a.outcomes = slices.Insert(a.outcomes, i, n)
-	f.ghost(&fact{at: Position{o.Partition, o.Offset}, Event: Event{ID: o.EventID, Type: o.EventType, Time: o.EventTime, IngestedAt: o.IngestedAt, Partition: o.Partition, Offset: o.Offset}})
+	f.ghost(&fact{at: Position{o.Partition, o.Offset}, Event: Event{ID: o.EventID, Type: o.EventType, Time: o.EventTime, IngestedAt: o.IngestedAt, TraceID: schemas.TraceID(o.TraceParent), Partition: o.Partition, Offset: o.Offset}})
+}
+
+// traced adds the trace that an event came in, of the copy that counts.
+func (f *Fold) traced(id schemas.EventID, at Position, trace string) {
+	if had := f.events[id]; had != nil && had.at == at {
+		had.TraceID = trace
+	}
 }
 
 func maskAttempts(list []schemas.Attempt) []schemas.Attempt {

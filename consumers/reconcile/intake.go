@@ -309,6 +309,9 @@ func (v *View) loadDue(ctx context.Context, tx *sql.Tx, b *intake) (int, error) 
 	return len(list), nil
 }
 
+// Rules is the fingerprint of what a view's answers depend on beside the facts: of two topologies that agree in it they are one.
+func Rules(t *topology.Topology) string { return fingerprint(t) }
+
 // fingerprint changes with everything of a topology that answers depend on.
 func fingerprint(t *topology.Topology) string {
 	type integration struct {

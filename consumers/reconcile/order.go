@@ -75,6 +75,7 @@ type Event struct {
 	Correction    *Correction       `json:"correction,omitempty"` // a person's decision about a field
 	Partition     int32             `json:"partition"`
 	Offset        int64             `json:"offset"`
+	TraceID       string            `json:"trace_id,omitempty"` // of the trace that the event came in: W3C, hexadecimal
 }
 
 // Correction is a person's decision of what a field is.

@@ -46,6 +46,7 @@ type (
 		Origin                    *storedOrigin
 		Read                      *storedRead
 		Correction                *storedCorrection
+		Trace                     string
 	}
 	storedRead struct {
 		_                                                        struct{} `cbor:",toarray"`
@@ -197,7 +198,7 @@ func (f *Fold) unpack(b []byte) error {
 
 func storeFact(f *fact) storedFact {
 	s := storedFact{ID: string(f.ID), Type: string(f.Type), System: string(f.System), Source: f.Source, Time: micros(f.Time), IngestedAt: micros(f.IngestedAt), SourceVersion: f.SourceVersion,
-		BusinessID: f.BusinessID, Copies: f.Copies, Undecodable: f.Undecodable, Partition: f.at.Partition, Offset: f.at.Offset}
+		BusinessID: f.BusinessID, Copies: f.Copies, Undecodable: f.Undecodable, Partition: f.at.Partition, Offset: f.at.Offset, Trace: f.TraceID}
 	s.Correction = storeCorrection(f.Correction)
 	for _, w := range f.said {
 		sw := storedWord{Field: string(w.field), Object: w.object, Shown: w.value.text()}
@@ -222,7 +223,7 @@ func storeFact(f *fact) storedFact {
 
 func (s *storedFact) fact() (*fact, error) {
 	f := &fact{at: Position{s.Partition, s.Offset}, Event: Event{ID: schemas.EventID(s.ID), Type: schemas.EventType(s.Type), System: schemas.System(s.System), Source: s.Source, Time: fromMicros(s.Time),
-		IngestedAt: fromMicros(s.IngestedAt), SourceVersion: s.SourceVersion, BusinessID: s.BusinessID, Copies: s.Copies, Undecodable: s.Undecodable, Correction: s.Correction.correction(), Partition: s.Partition, Offset: s.Offset}}
+		IngestedAt: fromMicros(s.IngestedAt), SourceVersion: s.SourceVersion, BusinessID: s.BusinessID, Copies: s.Copies, Undecodable: s.Undecodable, Correction: s.Correction.correction(), Partition: s.Partition, Offset: s.Offset, TraceID: s.Trace}}
 	for _, sw := range s.Said {
 		w := word{field: schemas.Field(sw.Field), object: sw.Object, value: value{shown: unique.Make(sw.Shown)}}
 		copy(w.value.hash[:], sw.Hash)

@@ -48,6 +48,12 @@ func (o *Order) Write(w io.Writer) error {
 	if err := columns(&b, "integration\tstate\tsince\tanswers\t", o.standings()); err != nil {
 		return err
 	}
+	if rows := o.traces(); len(rows) > 0 {
+		b.WriteString("\n")
+		if err := columns(&b, "trace\tevents\t", rows); err != nil {
+			return err
+		}
+	}
 	if len(o.Operations) > 0 {
 		b.WriteString("\n")
 		if err := columns(&b, "operation\tstate\tsince\twhat it needs\t", o.needs()); err != nil {
@@ -92,6 +98,25 @@ func (o *Order) needs() []string {
 		out = append(out, strings.Join([]string{op.Name, string(op.State), since, strings.Join(steps, ", ")}, "\t"))
 	}
 	return out
+}
+
+// traces is a tab-separated line per trace that events came in, in the order of the first.
+func (o *Order) traces() []string {
+	var ids []string
+	types := map[string][]string{}
+	for _, ev := range o.Events {
+		if ev.TraceID == "" {
+			continue
+		}
+		if types[ev.TraceID] == nil {
+			ids = append(ids, ev.TraceID)
+		}
+		types[ev.TraceID] = append(types[ev.TraceID], string(ev.Type))
+	}
+	for i, id := range ids {
+		ids[i] = id + "\t" + strings.Join(types[id], ", ")
+	}
+	return ids
 }
 
 // columns writes a table without trailing spaces.

@@ -113,7 +113,9 @@ func (c channel) headers() map[string]any {
 	}
 	required := []string{"ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "content-type"}
 	switch c.topic {
-	case topology.TopicDisagreements, topology.TopicReconciliation:
+	case topology.TopicDisagreements:
+	case topology.TopicReconciliation:
+		properties["traceparent"] = text("W3C trace context of the event's handling.")
 	default:
 		types := []string{}
 		for _, et := range schemas.EventTypes {
@@ -126,7 +128,7 @@ func (c channel) headers() map[string]any {
 		properties["ce_system"] = text("System that speaks; ownership is decided on it.")
 		properties["ce_businessid"] = text("Equal for one business fact that came under two delivery ids.")
 		properties["ce_sourceversion"] = text("What the source orders its states by.")
-		properties["traceparent"] = text("W3C trace context.")
+		properties["traceparent"], properties["tracestate"] = text("W3C trace context."), text("W3C trace context.")
 		required = append(required, "ce_time", "ce_system")
 	}
 	return map[string]any{"type": "object", "properties": properties, "required": required}

@@ -3,7 +3,10 @@
 #
 #   eval "$(deploy/local/cluster.sh start)"    fetch what is missing, start both, wait until they answer; --brokers 3 starts as
 #                                              many, which hold a replica of everything each; --postgres starts that too;
-#                                              name=value after them is added to the brokers' server.properties
+#                                              --no-registry leaves the registry out; --secure turns TLS, SCRAM, client
+#                                              certificates and ACLs on (secure.properties), with the user admin, who may do
+#                                              all, and one more for each --user NAME; name=value after them is added to the
+#                                              brokers' server.properties, and KAFKA_OPTS to their Java's options
 #   go test ./...                              now against them
 #   deploy/local/cluster.sh stop               end exactly what start began ($SEAM_LOCAL), remove its files
 #   deploy/local/cluster.sh restart [N]        kill broker N of $SEAM_LOCAL (SIGKILL; the first unless told), start it again,
@@ -12,8 +15,9 @@
 #   eval "$(deploy/local/cluster.sh fetch)"    only fetch: the tools of the interop tests, without a broker
 #
 # start prints on stdout what to export: SEAM_BROKERS, SEAM_REGISTRY, SEAM_POSTGRES and SEAM_LOCAL (the folder of this run), and
-# as fetch does SEAM_KAFKA_LIBS (Kafka's jars, for the Java tools) and SEAM_PYTHON (an interpreter with the stock client). Talk goes
-# to stderr.
+# as fetch does SEAM_KAFKA_LIBS (Kafka's jars, for the Java tools) and SEAM_PYTHON (an interpreter with the stock client). With
+# --secure also SEAM_KAFKA_CA, SEAM_KAFKA_USER and SEAM_KAFKA_PASSWORD_FILE of admin, and SEAM_LOCAL_MTLS, where client certificates
+# sign in; $SEAM_LOCAL/secure has NAME.password, NAME.crt and NAME.key of each user. Talk goes to stderr.
 # Jars and the interpreter stay in ${SEAM_CACHE:-$HOME/.cache/seam}; the records of a run in a temporary folder.
 set -euo pipefail
 
@@ -145,28 +149,67 @@ await() {
   done
 }
 
+# authorize NAME [EXTENSION]: a key and a certificate, signed by the run's own authority, in $SEAM_LOCAL/secure; without an authority
+# it is that.
+authorize() {
+  local dir=$SEAM_LOCAL/secure by=()
+  [[ ! -f $dir/ca.crt ]] || by=(-CA "$dir/ca.crt" -CAkey "$dir/ca.key")
+  [[ -z ${2:-} ]] || by+=(-addext "$2")
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 "${by[@]}" -subj "/CN=$1" \
+    -keyout "$dir/$1.key" -out "$dir/$1.crt" >"$dir/openssl.log" 2>&1 || { cat "$dir/openssl.log" >&2; die "openssl made no certificate for $1"; }
+}
+
+# secure_files: the authority, the broker's certificate, and a certificate and a password for each of $users.
+secure_files() {
+  local user
+  mkdir -m 700 "$SEAM_LOCAL/secure"
+  authorize ca
+  authorize broker "subjectAltName=IP:127.0.0.1,DNS:localhost"
+  cat "$SEAM_LOCAL/secure/broker.key" "$SEAM_LOCAL/secure/broker.crt" >"$SEAM_LOCAL/secure/broker.pem"
+  for user in "${users[@]}"; do
+    authorize "$user"
+    head -c 18 /dev/urandom | basenc --base64url >"$SEAM_LOCAL/secure/$user.password"
+  done
+}
+
+# passwords: the options of kafka-storage format that make $users.
+passwords() {
+  local user
+  for user in "${users[@]}"; do
+    printf -- '--add-scram\nSCRAM-SHA-%s=[name=%s,password=%s]\n' 512 "$user" "$(<"$SEAM_LOCAL/secure/$user.password")" 256 "$user" "$(<"$SEAM_LOCAL/secure/$user.password")"
+  done
+}
+
 # spawn_kafka N starts broker N on its records. Where there are several, none lives long enough to be worth optimizing.
 spawn_kafka() {
   local jit=()
   [[ ! -f $SEAM_LOCAL/kafka-2.properties ]] || jit=(-XX:TieredStopAtLevel=1)
-  spawn "kafka-$1" java -Xms256m -Xmx768m -XX:+UseSerialGC "${jit[@]}" -cp "$(jars)/kafka/*" kafka.Kafka "$SEAM_LOCAL/kafka-$1.properties"
+  # shellcheck disable=SC2086 # KAFKA_OPTS is several words
+  spawn "kafka-$1" java -Xms256m -Xmx768m -XX:+UseSerialGC "${jit[@]}" ${KAFKA_OPTS:-} -cp "$(jars)/kafka/*" kafka.Kafka "$SEAM_LOCAL/kafka-$1.properties"
 }
 
 # await_kafka N: until broker N serves its metadata.
 await_kafka() {
-  local port
-  port=$(sed -n 's|^advertised.listeners=PLAINTEXT://127.0.0.1:||p' "$SEAM_LOCAL/kafka-$1.properties")
+  local port how=() dir=$SEAM_LOCAL/secure
+  port=$(sed -n 's|^advertised.listeners=.*127.0.0.1:||p' "$SEAM_LOCAL/kafka-$1.properties")
+  [[ ! -d $dir ]] || how=(-X security.protocol=ssl -X ssl.ca.location="$dir/ca.crt" -X ssl.certificate.location="$dir/broker.crt" -X ssl.key.location="$dir/broker.key")
   await "kafka-$1" bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
-  await "kafka-$1" kcat -b "127.0.0.1:$port" -L -m 2
+  await "kafka-$1" kcat -b "127.0.0.1:$port" "${how[@]}" -L -m 2
 }
 
-# configure N: the server.properties of broker N, of as many as $brokers and $controllers name.
+# configure N: the server.properties of broker N, of as many as $brokers and $controllers name; where there are $certified ports,
+# a secure one.
 configure() {
   local replicas=${#brokers[@]}
   cat "$here/server.properties"
   printf 'node.id=%s\nlog.dirs=%s\n' "$1" "$SEAM_LOCAL/records-$1"
-  printf 'listeners=PLAINTEXT://127.0.0.1:%s,CONTROLLER://127.0.0.1:%s\n' "${brokers[$1 - 1]}" "${controllers[$1 - 1]}"
-  printf 'advertised.listeners=PLAINTEXT://127.0.0.1:%s\n' "${brokers[$1 - 1]}"
+  local public=PLAINTEXT://127.0.0.1:${brokers[$1 - 1]}
+  if ((${#certified[@]})); then
+    cat "$here/secure.properties"
+    printf 'ssl.keystore.location=%s\nssl.truststore.location=%s\n' "$SEAM_LOCAL/secure/broker.pem" "$SEAM_LOCAL/secure/ca.crt"
+    public=SASL_SSL://127.0.0.1:${brokers[$1 - 1]},SSL://127.0.0.1:${certified[$1 - 1]} # await_kafka looks at the last
+  fi
+  printf 'listeners=%s,CONTROLLER://127.0.0.1:%s\nadvertised.listeners=%s\n' "$public" "${controllers[$1 - 1]}" "$public"
   printf 'controller.quorum.voters=%s\n' "$(for i in "${!controllers[@]}"; do printf '%s%s@127.0.0.1:%s' "$( ((i == 0)) || printf ,)" "$((i + 1))" "${controllers[i]}"; done)"
   printf '%s.replication.factor=%s\n' default "$replicas" offsets.topic "$replicas" transaction.state.log "$replicas" share.coordinator.state.topic "$replicas"
   printf '%s=%s\n' min.insync.replicas "$((replicas / 2 + replicas % 2))" transaction.state.log.min.isr "$((replicas / 2 + replicas % 2))" \
@@ -174,7 +217,7 @@ configure() {
 }
 
 start() {
-  local many=1 postgres=
+  local many=1 postgres="" registry=yes secure="" users=(admin)
   while [[ ${1:-} == --* ]]; do
     case $1 in
       --brokers)
@@ -183,12 +226,20 @@ start() {
         shift
         ;;
       --postgres) postgres=yes ;;
-      *) die "unknown option $1: --brokers N, --postgres" ;;
+      --no-registry) registry="" ;;
+      --secure) secure=yes ;;
+      --user)
+        [[ ${2:-} =~ ^[a-z][a-z0-9-]*$ ]] || die "--user is \"${2:-}\": small letters, digits and -"
+        users+=("$2")
+        shift
+        ;;
+      *) die "unknown option $1: --brokers N, --postgres, --no-registry, --secure, --user NAME" ;;
     esac
     shift
   done
+  [[ -n $secure || ${#users[@]} == 1 ]] || die "--user NAME goes with --secure"
   fetch
-  local libs registry_jar web manage cluster i brokers=() controllers=() taken=""
+  local libs registry_jar web manage cluster i brokers=() controllers=() certified=() scram=() taken=""
   libs=$(jars)/kafka
   registry_jar=$(ls "$(jars)"/registry/*-runner.jar)
   SEAM_LOCAL=$(mktemp -d "${TMPDIR:-/tmp}/seam-local.XXXXXX")
@@ -196,18 +247,24 @@ start() {
   for ((i = 0; i < many; i++)); do
     brokers[i]=$(free_port); taken+=" ${brokers[i]}"
     controllers[i]=$(free_port); taken+=" ${controllers[i]}"
+    [[ -z $secure ]] || { certified[i]=$(free_port); taken+=" ${certified[i]}"; }
   done
+  if [[ -n $secure ]]; then
+    need openssl openssl
+    secure_files
+    mapfile -t scram < <(passwords)
+  fi
   web=$(free_port); taken+=" $web"
   manage=$(free_port); taken+=" $manage"
 
   cluster=$(head -c 16 /dev/urandom | basenc --base64url | cut -c1-22)
   for ((i = 1; i <= many; i++)); do
     { configure "$i"; printf '%s\n' "$@"; } >"$SEAM_LOCAL/kafka-$i.properties"
-    java -Xmx128m -cp "$libs/*" kafka.tools.StorageTool format --cluster-id="$cluster" \
+    java -Xmx128m -cp "$libs/*" kafka.tools.StorageTool format --cluster-id="$cluster" "${scram[@]}" \
       -c "$SEAM_LOCAL/kafka-$i.properties" >"$SEAM_LOCAL/format.log" 2>&1 || { cat "$SEAM_LOCAL/format.log" >&2; die "Kafka's storage could not be formatted"; }
   done
 
-  spawn registry env QUARKUS_HTTP_HOST=127.0.0.1 QUARKUS_HTTP_PORT="$web" QUARKUS_MANAGEMENT_PORT="$manage" \
+  [[ -z $registry ]] || spawn registry env QUARKUS_HTTP_HOST=127.0.0.1 QUARKUS_HTTP_PORT="$web" QUARKUS_MANAGEMENT_PORT="$manage" \
     APICURIO_REST_DELETION_ARTIFACT_ENABLED=true APICURIO_REST_DELETION_ARTIFACT_VERSION_ENABLED=true \
     java -Xmx400m -XX:TieredStopAtLevel=1 -jar "$registry_jar"
   for ((i = 1; i <= many; i++)); do spawn_kafka "$i"; done
@@ -215,12 +272,18 @@ start() {
   local addresses
   addresses=$(IFS=,; printf '%s' "${brokers[*]/#/127.0.0.1:}")
   say "Kafka answers at $addresses after $SECONDS s"
-  await registry curl -fsS -m 2 "http://127.0.0.1:$web/apis/ccompat/v7/subjects"
-  say "the registry answers at 127.0.0.1:$web after $SECONDS s"
+  if [[ -n $registry ]]; then
+    await registry curl -fsS -m 2 "http://127.0.0.1:$web/apis/ccompat/v7/subjects"
+    say "the registry answers at 127.0.0.1:$web after $SECONDS s"
+    printf 'export SEAM_REGISTRY=%q\n' "http://127.0.0.1:$web/apis/ccompat/v7"
+  fi
+  if [[ -n $secure ]]; then
+    printf 'export SEAM_KAFKA_CA=%q\nexport SEAM_KAFKA_USER=admin\n' "$SEAM_LOCAL/secure/ca.crt"
+    printf 'export SEAM_KAFKA_PASSWORD_FILE=%q\nexport SEAM_LOCAL_MTLS=%q\n' "$SEAM_LOCAL/secure/admin.password" "$(IFS=,; printf '%s' "${certified[*]/#/127.0.0.1:}")"
+  fi
 
   if [[ -n $postgres ]]; then start_postgres "$(free_port)"; fi
   printf 'export SEAM_BROKERS=%q\n' "$addresses"
-  printf 'export SEAM_REGISTRY=%q\n' "http://127.0.0.1:$web/apis/ccompat/v7"
   printf 'export SEAM_LOCAL=%q\n' "$SEAM_LOCAL"
 }
 
@@ -278,5 +341,5 @@ stop() {
 
 case ${1:-} in
   fetch | start | stop | restart | freeze | thaw) "$@" ;;
-  *) sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+  *) sed -n '2,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac

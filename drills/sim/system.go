@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -27,7 +28,8 @@ type System struct {
 	scale func(time.Duration) time.Duration
 	mux   *http.ServeMux
 	http  *http.Server
-	addr  string
+	addr  string // where it listens
+	url   string
 	up    chan struct{} // told when the listener is open again
 	count func() map[string]map[string]int
 
@@ -49,11 +51,12 @@ func (w *World) newSystem(name string) (*System, error) {
 		now:  w.cfg.Now, scale: w.scaled, mux: http.NewServeMux(), up: make(chan struct{}, 1),
 		conns: map[net.Conn]struct{}{}, effects: map[string]map[string]int{}, calls: map[string]int{}, keys: map[string]keyed{},
 	}
-	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", w.cfg.Ports[name]))
+	ln, err := net.Listen("tcp", net.JoinHostPort(w.cfg.Host, strconv.Itoa(w.cfg.Ports[name])))
 	if err != nil {
 		return nil, fmt.Errorf("simulate %s: %w", name, err)
 	}
 	s.listener, s.addr = ln, ln.Addr().String()
+	s.url = fmt.Sprintf("http://%s:%d", w.cfg.Name, ln.Addr().(*net.TCPAddr).Port)
 	s.http = &http.Server{Handler: s.mux, ReadHeaderTimeout: 10 * time.Second, ConnState: s.track}
 	return s, nil
 }
@@ -62,7 +65,7 @@ func (w *World) newSystem(name string) (*System, error) {
 func (s *System) Name() string { return s.name }
 
 // URL is the system's base URL, without a slash at the end.
-func (s *System) URL() string { return "http://" + s.addr }
+func (s *System) URL() string { return s.url }
 
 // Effects is what the system really did: order (customer in the CRM) to operation to how often. The caller owns the map.
 func (s *System) Effects() map[string]map[string]int {

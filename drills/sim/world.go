@@ -32,8 +32,10 @@ type Config struct {
 	Now func() time.Time
 	// Scale multiplies every duration: 1 is real time, 1.0/600 tells ten minutes in a second. Default 1.
 	Scale float64
-	// Ports fixes the loopback port of a system by name; 0 or absent picks a free one.
+	// Ports fixes the port of a system by name; 0 or absent picks a free one.
 	Ports map[string]int
+	// Host is the address to listen at, and Name what others call this machine. Default 127.0.0.1, and the Host.
+	Host, Name string
 	// ExportDir is where Seam writes the finance export; ERPDir where the ERP drops its batch files. Both required.
 	ExportDir, ERPDir string
 }
@@ -62,7 +64,7 @@ type World struct {
 	posts map[string]*Post
 }
 
-// New opens a loopback listener per system; nothing is served before Run. It fails on a missing setting and on a port
+// New opens a listener per system, on loopback unless told; nothing is served before Run. It fails on a missing setting and on a port
 // that is taken.
 func New(cfg Config) (*World, error) {
 	if cfg.EdgeURL == nil || cfg.ExportDir == "" || cfg.ERPDir == "" {
@@ -71,7 +73,8 @@ func New(cfg Config) (*World, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	cfg.Scale = cmp.Or(cfg.Scale, 1)
+	cfg.Scale, cfg.Host = cmp.Or(cfg.Scale, 1), cmp.Or(cfg.Host, "127.0.0.1")
+	cfg.Name = cmp.Or(cfg.Name, cfg.Host)
 	w := &World{
 		cfg: cfg, systems: map[string]*System{}, secrets: map[string]string{}, posts: map[string]*Post{},
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, // one edge takes all posts

@@ -91,7 +91,7 @@ var outageCallRules = []Rule{
 		Mend: "write auth: {bearer: \"${NAME_TOKEN}\"}, or waive it for a downstream that the network keeps",
 		in: func(s *scope, in *topology.Integration) {
 			for i, r := range in.Deliver {
-				if r.HTTP != nil && !s.says(route(i, "http.auth")) && !s.says(route(i, "http.headers")) {
+				if r.HTTP != nil && !authenticated(in) && !s.says(route(i, "http.auth")) && !s.says(route(i, "http.headers")) {
 					s.found(route(i, "http"), "%s is called without credentials", in.Name)
 				}
 			}
@@ -100,8 +100,11 @@ var outageCallRules = []Rule{
 		Why:  "It is in the history of the repository for ever, and changing it after a leak needs a release.",
 		Mend: "write ${NAME} and put the value into the environment; then change the secret, as it has been read",
 		in: func(s *scope, in *topology.Integration) {
+			for i := range 8 {
+				s.secret("sign.secrets." + string(rune('0'+i)))
+			}
 			for i := range in.Deliver {
-				for _, key := range []string{"http.auth.bearer", "http.auth.value"} {
+				for _, key := range []string{"http.auth.bearer", "http.auth.value", "http.auth.oauth2.client_secret"} {
 					s.secret(route(i, key))
 				}
 				for _, name := range slices.Sorted(maps.Keys(headersOf(&in.Deliver[i]))) {
@@ -140,12 +143,12 @@ var outageCallRules = []Rule{
 		Why:  "Whoever is on the way reads customers' addresses and the key, and answers 200 in the downstream's place.",
 		Mend: "use https, or waive it for an address that only this network has",
 		in: func(s *scope, in *topology.Integration) {
-			for i, r := range in.Deliver {
-				if r.HTTP == nil || s.t.Environment != production {
-					continue
-				}
-				if u := address(r.HTTP.URL); u != nil && u.Scheme == "http" && !loopback(u.Hostname()) {
-					s.found(route(i, "http.url"), "%s is called at http://%s in production", in.Name, u.Host)
+			if s.t.Environment == topology.Development || s.t.Environment == "test" {
+				return
+			}
+			for _, a := range called(in) {
+				if u := address(a.text); u != nil && u.Scheme == "http" && !loopback(u.Hostname()) && !strings.HasSuffix(a.key, "token_url") {
+					s.found(a.key, "%s is called at http://%s in %s", in.Name, u.Host, s.t.Environment)
 				}
 			}
 		}},

@@ -24,7 +24,7 @@ type Rule struct {
 }
 
 // rules is every rule, by question.
-var rules = slices.Concat(fileRules, twiceRules, twiceSourceRules, ownerRules, ownerFieldRules, staleRules, outageRules, outageCallRules, outageClusterRules,
+var rules = slices.Concat(fileRules, twiceRules, twiceSourceRules, ownerRules, ownerFieldRules, staleRules, outageRules, outageCallRules, outageOutboundRules, outageClusterRules,
 	successRules, pagedRules, waiverRules)
 
 // Rules lists every rule, in the order of the questions.
