@@ -69,9 +69,11 @@ func pick(m moment, well, wrong float64) float64 {
 
 // testsFile is what promtool test rules reads.
 type testsFile struct {
-	RuleFiles          []string   `yaml:"rule_files"`
-	EvaluationInterval string     `yaml:"evaluation_interval"`
-	Tests              []testItem `yaml:"tests"`
+	RuleFiles          []string `yaml:"rule_files"`
+	EvaluationInterval string   `yaml:"evaluation_interval"`
+	// GroupOrder keeps promtool from evaluating a group before the one that records what it uses.
+	GroupOrder []string   `yaml:"group_eval_order"`
+	Tests      []testItem `yaml:"tests"`
 }
 
 type testItem struct {
@@ -109,25 +111,30 @@ type course struct {
 // is told in steps of one length, as promtool evaluates a file in one interval.
 func (c *Config) tests(th *theme, all []alert) map[string]testsFile {
 	items := map[course]*testItem{}
-	var order []course
-	for _, alerts := range th.of(all) {
+	var courses []course
+	var order []string
+	for n, alerts := range th.of(all) {
+		if len(alerts) > 0 {
+			order = append(order, th.alerts[n])
+		}
 		for i := range alerts {
 			a := &alerts[i]
 			for turn, t := range a.trials {
 				at := course{a.name, cmp.Or(t.step, time.Minute), cmp.Or(t.well, 10*time.Minute), cmp.Or(t.wrong, 40*time.Minute), cmp.Or(t.again, 20*time.Minute), t.quiet, t.stays, turn}
 				if items[at] == nil {
 					items[at] = c.item(at)
-					order = append(order, at)
+					courses = append(courses, at)
 				}
 				c.tell(items[at], at, a, &t)
 			}
 		}
 	}
 	out := map[string]testsFile{}
-	for _, at := range order {
+	for _, at := range courses {
 		name := th.name + "_" + duration(at.step) + "_test.yaml"
 		f := out[name]
 		f.RuleFiles, f.EvaluationInterval = []string{"../rules/" + th.name + ".yaml"}, c.d(at.step)
+		f.GroupOrder = order
 		f.Tests = append(f.Tests, *items[at])
 		out[name] = f
 	}
