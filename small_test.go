@@ -34,6 +34,8 @@ type small struct {
 	tally *tally
 	dir   string // its topology, a copy
 	env   []string
+	// client is the source's.
+	client *http.Client
 
 	mu     sync.Mutex
 	calls  map[string]int           // by order
@@ -44,7 +46,7 @@ type small struct {
 const smallSecret = "a secret for tests of the process"
 
 func newSmall(t *testing.T) *small {
-	s := &small{T: t, kafka: topologytest.Cluster(t), tally: newTally(), dir: t.TempDir(), calls: map[string]int{}, heads: map[string][]http.Header{}}
+	s := &small{T: t, kafka: topologytest.Cluster(t), tally: newTally(), dir: t.TempDir(), client: http.DefaultClient, calls: map[string]int{}, heads: map[string][]http.Header{}}
 	if err := os.CopyFS(s.dir, os.DirFS("testdata/small")); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +143,7 @@ func (s *small) order(ctx context.Context, edge, order string, headers ...string
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := s.client.Do(req)
 	if err != nil {
 		return err
 	}
