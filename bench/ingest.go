@@ -29,7 +29,7 @@ const (
 
 // ingest compares a signed webhook of 3 KB: received, authenticated, read, published to all replicas, answered.
 func (s *suite) ingest(ctx context.Context) ([]Result, error) {
-	g, err := s.ground(ctx, nil, map[string]string{"shop": "system: shop\nplatform: shopify\nsecrets: [" + secret + "]\n"})
+	g, err := s.ground(ctx, nil, map[string]string{"shop": "system: shop\nplatform: shopify\nanswer_within: 1m\nsecrets: [" + secret + "]\n"})
 	if err != nil {
 		return nil, err
 	}
