@@ -5,10 +5,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -22,6 +24,7 @@ import (
 	"github.com/binaryandbeyond/seam/app"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
+	"github.com/binaryandbeyond/seam/topology/topologytest"
 )
 
 // as signs in as a user whose password is the name.
@@ -127,9 +130,17 @@ func TestLeastAccess(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Error("nobody was called in a minute")
 	}
-	if _, text := get(t, console+"/metrics"); !strings.Contains(text, "\nseam_monitor_failures_total 0\n") || !strings.Contains(text, `kafka_consumergroup_members{consumergroup="s.seam.a"}`) {
-		t.Error("the reconciler may not see how far the groups are behind")
-	}
+	began := time.Now()
+	topologytest.Eventually(t, "the reconciler sees how far the groups are behind", func() error {
+		_, text := get(t, console+"/metrics")
+		_, value, _ := strings.Cut(text, "\nseam_monitor_last_success_timestamp_seconds ")
+		value, _, _ = strings.Cut(value, "\n")
+		at, err := strconv.ParseFloat(value, 64)
+		if err != nil || at < float64(began.Unix()) || !strings.Contains(text, `kafka_consumergroup_members{consumergroup="s.seam.a"} 1`) {
+			return fmt.Errorf("it was told all at %s last (%w)", value, err)
+		}
+		return nil
+	})
 	stop()
 	for range 3 {
 		if err := <-ended; err != nil && ctx.Err() == nil {
