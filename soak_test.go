@@ -4,8 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
 	"io"
-	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -59,8 +60,8 @@ func TestSoak(t *testing.T) {
 	sent := int(k.sent.Load())
 	t.Logf("%d orders in %s, %d in the first half, %d of them repeated by the source", sent, time.Since(began).Round(time.Second), half, k.again.Load())
 	k.judge(ctx, sent)
-	k.flat(restarted)
 	k.charts(began)
+	k.flat(restarted)
 	for _, page := range k.pages() {
 		t.Errorf("somebody was paged: %s", page)
 	}
@@ -77,7 +78,10 @@ type soak struct {
 	sent, again atomic.Int64
 	enough      chan struct{}
 	sending     sync.WaitGroup
-	calls       []atomic.Int32 // by order
+	keys        []atomic.Uint64 // by order: the hash of the key under which its effect was made; 0 before
+	hash        maphash.Seed
+	repeated    atomic.Int64 // calls under a key that is known: no effect
+	doubled     atomic.Int64 // effects beyond the first of an order
 
 	mu    sync.Mutex
 	paged []string
@@ -87,7 +91,7 @@ type soak struct {
 const soakMost = 10_000_000
 
 func newSoak(t *testing.T, perSecond float64) *soak {
-	k := &soak{small: newSmall(t), edges: []string{freeAddress(t), freeAddress(t)}, enough: make(chan struct{}), calls: make([]atomic.Int32, soakMost)}
+	k := &soak{small: newSmall(t), edges: []string{freeAddress(t), freeAddress(t)}, enough: make(chan struct{}), keys: make([]atomic.Uint64, soakMost), hash: maphash.MakeSeed()}
 	down := httptest.NewServer(http.HandlerFunc(k.called))
 	t.Cleanup(down.Close)
 	pager := httptest.NewServer(http.HandlerFunc(k.page))
@@ -96,6 +100,8 @@ func newSoak(t *testing.T, perSecond float64) *soak {
 	k.edit("integrations/down.yaml", "volume: {usual: 1/s, peak: 5/s}", "volume: {usual: 2000/s, peak: 2500/s}")
 	k.edit("integrations/down.yaml", "idempotency: {none: true}", "idempotency: {key: Idempotency-Key, remembers: 24h}")
 	k.edit("integrations/down.yaml", "limit: 500/s", "limit: 10000/s")
+	k.edit("integrations/down.yaml", "in_flight: 64", "in_flight: 6000")
+	k.edit("integrations/down.yaml", "timeout: 10s", "timeout: 2s")
 	k.edit("sources/web.yaml", "volume: {usual: 1/s, peak: 10/s}", "volume: {usual: 2000/s, peak: 2500/s}")
 	k.edit("topics.yaml", "partitions: 4", "partitions: 8\nteam: ops")
 	k.edit("teams.yaml", `pager: p, chat: "#ops"`, fmt.Sprintf("pager: %s/pager, chat: %s/chat", pager.URL, pager.URL))
@@ -164,7 +170,7 @@ func (k *soak) send(ctx context.Context, d time.Duration) int64 {
 	return k.sent.Load()
 }
 
-// called is the downstream.
+// called is the downstream, which knows its keys.
 func (k *soak) called(w http.ResponseWriter, r *http.Request) {
 	var body struct{ Reference string }
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
@@ -172,12 +178,18 @@ func (k *soak) called(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if n, err := strconv.Atoi(strings.TrimPrefix(body.Reference, "o")); err == nil && n < soakMost {
-		k.calls[n].Add(1)
+		switch key := maphash.String(k.hash, r.Header.Get("Idempotency-Key")) | 1; {
+		case k.keys[n].CompareAndSwap(0, key):
+		case k.keys[n].Load() == key:
+			k.repeated.Add(1)
+		default:
+			k.doubled.Add(1)
+		}
 	}
 	fmt.Fprintf(w, `{"id":"ref-%s"}`, body.Reference)
 }
 
-// judge holds every order to one call and one final outcome.
+// judge holds every order to one effect and one final outcome.
 func (k *soak) judge(ctx context.Context, sent int) {
 	k.Helper()
 	client := k.kafka.Client(k.T, kgo.ConsumeTopics(k.kafka.Prefix+topology.TopicReconciliation), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
@@ -210,10 +222,14 @@ func (k *soak) judge(ctx context.Context, sent int) {
 		k.Errorf("outcomes that should not be: %v", other)
 	}
 	for n := range sent {
-		if calls := k.calls[n].Load(); calls != 1 || finals[n] != 1 {
-			k.Errorf("o%d has %d calls and is delivered %d times", n, calls, finals[n])
+		if k.keys[n].Load() == 0 || finals[n] != 1 {
+			k.Errorf("o%d: the downstream knows it %v, and it is delivered %d times", n, k.keys[n].Load() != 0, finals[n])
 		}
 	}
+	if n := k.doubled.Load(); n != 0 {
+		k.Errorf("%d effects too many", n)
+	}
+	k.Logf("%d calls were made again under their key", k.repeated.Load())
 }
 
 // watch starts Alertmanager and Prometheus over the processes.
@@ -322,14 +338,7 @@ func (k *soak) over(expr string, from time.Time) []soakSeries {
 func (k *soak) flat(restarted time.Time) {
 	k.Helper()
 	for _, s := range k.over(`process_resident_memory_bytes`, restarted.Add(time.Since(restarted)/4)) {
-		var sizes []float64
-		for _, v := range s.Values {
-			n, err := strconv.ParseFloat(fmt.Sprint(v[1]), 64)
-			if err != nil {
-				k.Fatal(err)
-			}
-			sizes = append(sizes, n)
-		}
+		sizes := s.line(k, "").values
 		third := len(sizes) / 3
 		if third == 0 {
 			k.Fatalf("%s: %d values of its memory", s.Metric["instance"], len(sizes))
@@ -342,38 +351,61 @@ func (k *soak) flat(restarted time.Time) {
 	}
 }
 
-// charts holds every expression of the dashboards to having data, but for what is absent while there is nothing to tell.
+// charts holds every expression of the dashboards to having data, but for what is absent while there is nothing to tell. With
+// SEAM_SOAK_PICTURES it draws them into that folder.
 func (k *soak) charts(began time.Time) {
 	k.Helper()
 	boards, err := operate.Dashboards(operate.Config{Topology: k.alertTopo})
 	if err != nil {
 		k.Fatal(err)
 	}
-	asked := map[string]bool{}
+	full, empty := 0, 0
 	for _, b := range boards {
 		var board struct {
-			Panels []struct{ Targets []struct{ Expr string } }
+			Title  string
+			Panels []drawnPanel
 		}
 		if err := json.Unmarshal(b.Text, &board); err != nil {
 			k.Fatal(err)
 		}
-		for _, p := range board.Panels {
-			for _, t := range p.Targets {
-				asked[t.Expr] = true
+		for i := range board.Panels {
+			for _, t := range board.Panels[i].Targets {
+				answers := k.over(t.Expr, began)
+				if full++; len(answers) == 0 {
+					full, empty = full-1, empty+1
+					if !slices.ContainsFunc([]string{"ALERTS", "seam_lost_records", "seam_parked_oldest_timestamp_seconds", "seam_contract_drift_total"}, func(rare string) bool { return strings.Contains(t.Expr, rare) }) {
+						k.Errorf("no data: %s", t.Expr)
+					}
+				}
+				for _, a := range answers {
+					board.Panels[i].lines = append(board.Panels[i].lines, a.line(k, legend(t.LegendFormat, a.Metric)))
+				}
+			}
+		}
+		if dir := os.Getenv("SEAM_SOAK_PICTURES"); dir != "" {
+			file := filepath.Join(dir, strings.TrimSuffix(b.Name, ".json")+".svg")
+			if err := os.WriteFile(file, draw(board.Title, board.Panels, began, time.Now()), 0o644); err != nil {
+				k.Error(err)
 			}
 		}
 	}
-	empty := 0
-	for _, expr := range slices.Sorted(maps.Keys(asked)) {
-		if len(k.over(expr, began)) > 0 {
-			continue
+	k.Logf("%d expressions of the dashboards have data, %d tell of what did not happen", full, empty)
+}
+
+// line is a series to be drawn; what is no number is left out.
+func (s soakSeries) line(k *soak, name string) drawnLine {
+	l := drawnLine{legend: name}
+	for _, v := range s.Values {
+		at, known := v[0].(float64)
+		value, err := strconv.ParseFloat(fmt.Sprint(v[1]), 64)
+		if !known || err != nil {
+			k.Fatalf("Prometheus answered %v", v)
 		}
-		empty++
-		if !slices.ContainsFunc([]string{"ALERTS", "seam_lost_records", "seam_parked_oldest_timestamp_seconds", "seam_contract_drift_total"}, func(rare string) bool { return strings.Contains(expr, rare) }) {
-			k.Errorf("no data: %s", expr)
+		if !math.IsNaN(value) && !math.IsInf(value, 0) {
+			l.at, l.values = append(l.at, at), append(l.values, value)
 		}
 	}
-	k.Logf("%d expressions of the dashboards have data, %d tell of what did not happen", len(asked)-empty, empty)
+	return l
 }
 
 // get gives the body of an answer that is 200.

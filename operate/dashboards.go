@@ -2,6 +2,7 @@ package operate
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -41,11 +42,15 @@ func (c *Config) overview() *board {
 	for i := range c.Topology.Sources {
 		b.row("Source "+c.Topology.Sources[i].Name, c.sourceCharts(&c.Topology.Sources[i])...)
 	}
-	b.row("Edge",
-		chart{"Answers, 95 and 99 of 100", unitSeconds, 0, []line{{quantile(0.95, "seam_ingest_duration_seconds", ""), "95 %"}, {quantile(0.99, "seam_ingest_duration_seconds", ""), "99 %"}}},
-		chart{"Refused", unitRate, 0, []line{{"sum by (reason) (rate(seam_ingest_refused_total[5m]))", "{{reason}}"}}},
-		chart{"Answered 503", unitRate, 0, []line{{"sum by (source) (rate(seam_ingest_unavailable_total[5m]))", "{{source}}"}}},
-		chart{"Spooled", unitShort, 0, []line{{"sum by (source) (seam_ingest_spool_deliveries)", "{{source}}"}}})
+	edge := []chart{
+		{"Answers, 95 and 99 of 100", unitSeconds, 0, []line{{quantile(0.95, "seam_ingest_duration_seconds", ""), "95 %"}, {quantile(0.99, "seam_ingest_duration_seconds", ""), "99 %"}}},
+		{"Refused", unitRate, 0, []line{{"sum by (reason) (rate(seam_ingest_refused_total[5m]))", "{{reason}}"}}},
+		{"Answered 503", unitRate, 0, []line{{"sum by (source) (rate(seam_ingest_unavailable_total[5m]))", "{{source}}"}}},
+	}
+	if slices.ContainsFunc(c.Topology.Sources, func(s topology.Source) bool { return s.Spool }) {
+		edge = append(edge, chart{"Spooled", unitShort, 0, []line{{"sum by (source) (seam_ingest_spool_deliveries)", "{{source}}"}}})
+	}
+	b.row("Edge", edge...)
 	b.row("Reconciler",
 		chart{"Behind the topics", unitSeconds, lookLimit.Seconds(), []line{{"max(seam_view_lag_seconds)", "view"}}},
 		chart{"Records taken in", unitRate, 0, []line{{"sum(rate(seam_view_records_total[5m]))", "records"}}},
@@ -85,13 +90,17 @@ func (c *Config) detail(in *topology.Integration) *board {
 		chart{"One call, 50 and 99 of 100", unitSeconds, in.Timeout.D().Seconds(), []line{{quantile(0.5, "seam_delivery_duration_seconds", of(in, "")), "50 %"}, {quantile(0.99, "seam_delivery_duration_seconds", of(in, "")), "99 %"}}},
 		chart{"Under way", unitShort, float64(in.InFlight), []line{{"sum(seam_in_flight" + of(in, "") + ")", "calls"}}},
 		chart{"Retry budget left", unitShare, 0, []line{{"min(seam_retry_budget_ratio" + of(in, "") + ")", "left"}}})
-	b.row("Orders",
-		chart{"Parked, by reason", unitShort, 0, []line{{"sum by (reason) (seam_parked" + of(in, "") + ")", "{{reason}}"}}},
-		chart{"Parked the longest", unitSeconds, 0, []line{{"time() - min by (reason) (seam_parked_oldest_timestamp_seconds" + of(in, "") + ")", "{{reason}}"}}},
-		chart{"Steps past their time", unitShort, 0, []line{{"max by (operation) (seam_operations_late" + of(in, "") + ")", "{{operation}} late"}, {"max by (operation) (seam_operations_missing" + of(in, "") + ")", "{{operation}} missing"}}},
-		chart{"Steps that came true", unitRate, 0, []line{{"sum by (state) (rate(seam_operations_total" + of(in, "") + "[5m]))", "{{state}}"}}},
-		chart{"Read backs", unitRate, 0, []line{{"sum by (result) (rate(seam_read_backs_total" + of(in, "") + "[5m]))", "{{result}}"}}},
-		chart{"Facts refused", unitRate, 0, []line{{"sum by (reason) (rate(seam_facts_refused_total" + of(in, "") + "[5m]))", "{{reason}}"}}})
+	orders := []chart{
+		{"Parked, by reason", unitShort, 0, []line{{"sum by (reason) (seam_parked" + of(in, "") + ")", "{{reason}}"}}},
+		{"Parked the longest", unitSeconds, 0, []line{{"time() - min by (reason) (seam_parked_oldest_timestamp_seconds" + of(in, "") + ")", "{{reason}}"}}},
+		{"Steps past their time", unitShort, 0, []line{{"max by (operation) (seam_operations_late" + of(in, "") + ")", "{{operation}} late"}, {"max by (operation) (seam_operations_missing" + of(in, "") + ")", "{{operation}} missing"}}},
+		{"Steps that came true", unitRate, 0, []line{{"sum by (state) (rate(seam_operations_total" + of(in, "") + "[5m]))", "{{state}}"}}},
+		{"Read backs", unitRate, 0, []line{{"sum by (result) (rate(seam_read_backs_total" + of(in, "") + "[5m]))", "{{result}}"}}},
+	}
+	if in.Facts != nil {
+		orders = append(orders, chart{"Facts refused", unitRate, 0, []line{{"sum by (reason) (rate(seam_facts_refused_total" + of(in, "") + "[5m]))", "{{reason}}"}}})
+	}
+	b.row("Orders", orders...)
 	b.row("Worker",
 		chart{"Not read yet", unitShort, 0, []line{{"max by (topic) (seam_lag_records" + of(in, "") + ")", "{{topic}}"}}},
 		chart{"Transactions, 99 of 100", unitSeconds, 0, []line{{quantile(0.99, "seam_commit_duration_seconds", of(in, "")), "99 %"}}},
