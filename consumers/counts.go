@@ -1,7 +1,6 @@
 package consumers
 
 import (
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -140,15 +139,14 @@ func (c *counts) settled(records []pending, now time.Time) {
 }
 
 // observe observes a duration with the trace of a W3C traceparent as its exemplar, where there is one.
-// https://www.w3.org/TR/trace-context/#traceparent-header-field-values
 func observe(o prometheus.Observer, d time.Duration, traceParent string) {
-	parts := strings.Split(traceParent, "-")
+	id := schemas.TraceID(traceParent)
 	with, ok := o.(prometheus.ExemplarObserver)
-	if !ok || len(parts) < 4 || len(parts[1]) != 32 {
+	if !ok || id == "" {
 		o.Observe(d.Seconds())
 		return
 	}
-	with.ObserveWithExemplar(d.Seconds(), prometheus.Labels{"trace_id": parts[1]})
+	with.ObserveWithExemplar(d.Seconds(), prometheus.Labels{"trace_id": id})
 }
 
 // gauges sets what is measured, not counted.
