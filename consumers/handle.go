@@ -169,10 +169,9 @@ func (e *engine) decodeAside(ln *lane, it *item, decode func(context.Context, []
 
 // open opens the head, which is to be called; as decode does.
 func (e *engine) open(ln *lane, it *item) bool {
-	c := *it.ev // what is open of it may be half done when it fails
-	if err := e.Serde.OpenEvent(noWait, &c, it.rec.Value); !errors.Is(err, context.Canceled) {
+	if err := e.Serde.OpenEvent(noWait, it.ev, it.rec.Value); !errors.Is(err, context.Canceled) {
 		it.decision = nil // of what it said before
-		e.decodedItem(ln, it, &c, true, err)
+		e.decodedItem(ln, it, it.ev, true, err)
 		return !ln.waiting
 	}
 	e.decodeAside(ln, it, e.whole)
