@@ -73,7 +73,7 @@ type soak struct {
 	procs      []*proc
 	edges      []string
 	prometheus string
-	alertTopo  *topology.Topology
+	topo       *topology.Topology
 
 	sent, again atomic.Int64
 	enough      chan struct{}
@@ -119,8 +119,7 @@ func newSoak(t *testing.T, perSecond float64) *soak {
 	}
 	k.watch(consoles)
 	limit := rate.NewLimiter(rate.Limit(perSecond), int(max(1, perSecond/50)))
-	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
-	k.client = client
+	k.client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	for range 64 {
 		k.sending.Go(func() { k.sends(t.Context(), limit) })
 	}
@@ -246,7 +245,7 @@ func (k *soak) watch(consoles []string) {
 	if err != nil {
 		k.Fatal(err)
 	}
-	k.alertTopo = topo
+	k.topo = topo
 	files, err := operate.Alerts(operate.Config{Topology: topo})
 	if err != nil {
 		k.Fatal(err)
@@ -314,7 +313,7 @@ func (k *soak) pages() []string {
 	return slices.Clone(k.paged)
 }
 
-// series is what Prometheus answers: by their labels, values over time.
+// soakSeries is one of what Prometheus answers: its labels, and its values over time.
 type soakSeries struct {
 	Metric map[string]string
 	Values [][2]any
@@ -355,7 +354,7 @@ func (k *soak) flat(restarted time.Time) {
 // SEAM_SOAK_PICTURES it draws them into that folder.
 func (k *soak) charts(began time.Time) {
 	k.Helper()
-	boards, err := operate.Dashboards(operate.Config{Topology: k.alertTopo})
+	boards, err := operate.Dashboards(operate.Config{Topology: k.topo})
 	if err != nil {
 		k.Fatal(err)
 	}
