@@ -146,6 +146,13 @@ func TestLeaders(t *testing.T) {
 	}
 }
 
+// written hears of a batch that was written once the hooks before it have: kgo calls them beside the record's own answer.
+type written chan struct{}
+
+func (w written) OnProduceBatchWritten(kgo.BrokerMetadata, string, int32, kgo.ProduceBatchMetrics) {
+	w <- struct{}{}
+}
+
 // TestRoomsOfClients: all clients of a room count together, what they counted outlives them, and none is counted twice.
 func TestRoomsOfClients(t *testing.T) {
 	t.Parallel()
@@ -156,13 +163,15 @@ func TestRoomsOfClients(t *testing.T) {
 	reg.MustRegister(kafka)
 	room, other := kafka.of("room"), kafka.of("other")
 	for i, opts := range [][]kgo.Opt{room, room, other} {
-		cl, err := kgo.NewClient(opts...)
+		counted := make(written, 1)
+		cl, err := kgo.NewClient(append(opts[:len(opts):len(opts)], kgo.WithHooks(counted))...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte("x")}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
+		<-counted
 		if i == 0 {
 			cl.Close() // the next of the room comes after it
 		} else {
