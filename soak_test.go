@@ -118,7 +118,7 @@ func newSoak(t *testing.T, perSecond float64) *soak {
 		}
 	}
 	k.watch(consoles)
-	limit := rate.NewLimiter(rate.Limit(perSecond), int(max(1, perSecond/50)))
+	limit := rate.NewLimiter(rate.Limit(perSecond), int(max(1, 5*perSecond))) // a shop catches up what it could not send while one restarted
 	k.client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	for range 64 {
 		k.sending.Go(func() { k.sends(t.Context(), limit) })
