@@ -13,7 +13,7 @@ func FuzzToken(f *testing.F) {
 	f.Add(200, []byte(`{"access_token":"abc","expires_in":1e308}`))
 	f.Add(400, []byte(`{"error":"s3cret"}`))
 	f.Fuzz(func(t *testing.T, status int, text []byte) {
-		token, lasts, err := readToken(status, text)
+		token, lasts, err := answers(status, text).ask(t.Context())
 		if err != nil {
 			if len(err.Error()) > 100 {
 				t.Fatalf("%v", err)

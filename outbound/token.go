@@ -3,18 +3,16 @@ package outbound
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -31,8 +29,8 @@ type Grant struct {
 }
 
 const (
-	maxToken  = 64 << 10         // bytes of a token endpoint's answer that are read
 	noExpiry  = 5 * time.Minute  // how long a token is used that does not say
+	maxLife   = 24 * time.Hour   // how long it is used at most
 	tokenRest = 10 * time.Second // between two failed renewals of a token that still works
 )
 
@@ -120,71 +118,43 @@ func (t *Tokens) fetch(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-// answered is what a token endpoint says: RFC 6749, sections 5.1 and 5.2.
-type answered struct {
-	Token   string          `json:"access_token"`
-	Type    string          `json:"token_type"`
-	Expires json.RawMessage `json:"expires_in"` // a number, and a text with some
-	Error   string          `json:"error"`
-}
-
 // ask makes the request.
 func (t *Tokens) ask(ctx context.Context) (token string, lasts time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(t.timeout, 10*time.Second))
 	defer cancel()
-	form := url.Values{"grant_type": {"client_credentials"}}
-	if len(t.grant.Scopes) > 0 {
-		form.Set("scope", strings.Join(t.grant.Scopes, " "))
+	c := clientcredentials.Config{ClientID: t.grant.ID, ClientSecret: t.grant.Secret(), TokenURL: t.grant.URL, Scopes: t.grant.Scopes, AuthStyle: oauth2.AuthStyleInHeader}
+	if t.grant.InBody {
+		c.AuthStyle = oauth2.AuthStyleInParams
 	}
 	if t.grant.Audience != "" {
-		form.Set("audience", t.grant.Audience)
+		c.EndpointParams = url.Values{"audience": {t.grant.Audience}}
 	}
-	if t.grant.InBody {
-		form.Set("client_id", t.grant.ID)
-		form.Set("client_secret", t.grant.Secret())
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.grant.URL, strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", 0, errors.New("its address is no URL")
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	if !t.grant.InBody {
-		req.SetBasicAuth(url.QueryEscape(t.grant.ID), url.QueryEscape(t.grant.Secret()))
-	}
-	resp, err := t.client.Do(req)
-	if err != nil {
-		return "", 0, err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxToken))
-	if err != nil {
-		return "", 0, err
-	}
-	return readToken(resp.StatusCode, text)
+	return usable(c.Token(context.WithValue(ctx, oauth2.HTTPClient, &t.client.http)))
 }
 
-// readToken reads a token endpoint's answer. Its error names a code of RFC 6749 at most: the rest may repeat what was sent.
-func readToken(status int, text []byte) (token string, lasts time.Duration, err error) {
-	var a answered
-	err = json.Unmarshal(text, &a)
+// usable is a token as a header can carry it, and how long it lasts. Its error names a code of RFC 6749 at most of what was
+// answered: the rest may repeat what was sent.
+func usable(got *oauth2.Token, err error) (token string, lasts time.Duration, _ error) {
+	var answer *oauth2.RetrieveError
+	var way *url.Error
 	switch {
-	case status != http.StatusOK && err == nil && errorCode(a.Error):
-		return "", 0, fmt.Errorf("it answered %d: %s", status, a.Error)
-	case status != http.StatusOK:
-		return "", 0, fmt.Errorf("it answered %d", status)
+	case errors.As(err, &answer) && errorCode(answer.ErrorCode):
+		return "", 0, fmt.Errorf("it answered %d: %s", answer.Response.StatusCode, answer.ErrorCode)
+	case errors.As(err, &answer):
+		return "", 0, fmt.Errorf("it answered %d", answer.Response.StatusCode)
+	case errors.As(err, &way):
+		return "", 0, way.Err
 	case err != nil:
-		return "", 0, errors.New("its answer is no JSON as RFC 6749 has it")
-	case a.Token == "" || !printable(a.Token):
+		return "", 0, errors.New("its answer is no token as RFC 6749 has it")
+	case !printable(got.AccessToken):
 		return "", 0, errors.New("its answer holds no access_token that a header can carry")
-	case a.Type != "" && !strings.EqualFold(a.Type, "Bearer"):
+	case got.Type() != "Bearer":
 		return "", 0, errors.New("its token is of another type than Bearer")
 	}
-	lasts = noExpiry
-	if s, err := strconv.ParseFloat(strings.Trim(string(a.Expires), `"`), 64); err == nil && s > 0 {
-		lasts = time.Duration(min(s, (24*time.Hour).Seconds()) * float64(time.Second))
+	if lasts = time.Until(got.Expiry).Round(time.Second); lasts <= 0 {
+		lasts = noExpiry
 	}
-	return a.Token, lasts, nil
+	return got.AccessToken, min(lasts, maxLife), nil
 }
 
 // errorCode tells whether a text is one of RFC 6749, section 5.2.

@@ -1,9 +1,11 @@
 package outbound
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -36,6 +38,7 @@ func tokenEndpoint(t *testing.T) *endpoint {
 		if e.hold != nil {
 			<-e.hold
 		}
+		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(int(e.status.Load()))
 		if text := e.answer.Load().(string); text != "" {
 			fmt.Fprint(w, text)
@@ -183,8 +186,8 @@ func TestTokenRenewalFails(t *testing.T) {
 	})
 }
 
-// TestReadToken: what is not a token of RFC 6749 is an error that repeats nothing of the answer.
-func TestReadToken(t *testing.T) {
+// TestAnswers: what is not a token of RFC 6749 is an error that repeats nothing of the answer.
+func TestAnswers(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, text string
@@ -198,14 +201,15 @@ func TestReadToken(t *testing.T) {
 		{"expired already", `{"access_token":"abc","expires_in":-1}`, 200, "abc 5m0s"},
 		{"refused", `{"error":"invalid_client","error_description":"s3cret is wrong"}`, 401, "it answered 401: invalid_client"},
 		{"refused in its own words", `{"error":"s3cret is wrong"}`, 400, "it answered 400"},
-		{"a page", `<html>s3cret`, 200, "its answer is no JSON as RFC 6749 has it"},
+		{"a page", `<html>s3cret`, 200, "its answer is no token as RFC 6749 has it"},
 		{"a page of an error", `<html>s3cret`, 502, "it answered 502"},
-		{"no token", `{"token":"s3cret"}`, 200, "its answer holds no access_token that a header can carry"},
+		{"elsewhere", `s3cret`, 307, "it answered 307"},
+		{"no token", `{"token":"s3cret"}`, 200, "its answer is no token as RFC 6749 has it"},
 		{"a line's end", `{"access_token":"s3cret\r\nX: y"}`, 200, "its answer holds no access_token that a header can carry"},
 		{"of another type", `{"access_token":"s3cret","token_type":"mac"}`, 200, "its token is of another type than Bearer"},
 	}
 	for _, tt := range tests {
-		token, lasts, err := readToken(tt.status, []byte(tt.text))
+		token, lasts, err := answers(tt.status, []byte(tt.text)).ask(t.Context())
 		got := fmt.Sprint(token, " ", lasts)
 		if err != nil {
 			got = err.Error()
@@ -215,3 +219,17 @@ func TestReadToken(t *testing.T) {
 		}
 	}
 }
+
+// answers is tokens of an endpoint that answers so.
+func answers(status int, text []byte) *Tokens {
+	return &Tokens{grant: Grant{URL: "https://erp.example/token", Secret: func() string { return "s3cret" }}, client: &Client{http.Client{
+		Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader(text)), Request: req}, nil
+		}),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
