@@ -43,9 +43,9 @@ const (
 )
 
 const (
-	maxHot  = 20000 // folds that are remembered; as many again of before
-	maxLoad = 400   // keys in one question
-	maxDue  = 500   // folds judged again in one transaction
+	maxHot  = 100_000 // rows of the folds that are remembered, each a kilobyte with what it follows from; as many again of before
+	maxLoad = 400     // keys in one question
+	maxDue  = 500     // folds judged again in one transaction
 )
 
 // take folds a decoded record and counts it.
@@ -240,9 +240,14 @@ func (v *View) move(ctx context.Context, tx *sql.Tx, b *intake) error {
 
 // remember keeps a fold at hand.
 func (v *View) remember(s subject, e *entry) {
-	if len(v.hot) >= maxHot {
-		v.hot, v.warm = map[subject]*entry{}, v.hot
+	if v.heat >= maxHot {
+		v.hot, v.warm, v.heat = map[subject]*entry{}, v.hot, 0
 	}
+	if v.hot[s] == e {
+		v.heat -= e.heat
+	}
+	e.heat = 1 + len(e.rows)
+	v.heat += e.heat
 	v.hot[s] = e
 }
 

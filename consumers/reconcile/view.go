@@ -42,6 +42,7 @@ type View struct {
 	writer sync.Mutex // held while a transaction is made
 	hot    map[subject]*entry
 	warm   map[subject]*entry // was hot before
+	heat   int                // of all that is hot; see maxHot
 	erased map[subject]bool   // whose personal data is erased
 
 	mu     sync.RWMutex
@@ -62,6 +63,7 @@ type entry struct {
 	fold *Fold
 	rows map[string]record
 	done map[stepKey]bool // steps that have come true
+	heat int              // what it counts in View.heat
 }
 
 // ViewConfig says where a view is kept.
@@ -260,7 +262,7 @@ func (v *View) empty(ctx context.Context, tx *sql.Tx) error {
 }
 
 // forget drops what is remembered of folds: the database is asked again.
-func (v *View) forget() { v.hot, v.warm = map[subject]*entry{}, nil }
+func (v *View) forget() { v.hot, v.warm, v.heat = map[subject]*entry{}, nil, 0 }
 
 // position reads from the database how far the view is.
 func (v *View) position(ctx context.Context) error {
