@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"runtime/pprof"
@@ -15,7 +16,7 @@ import (
 func (c *cli) bench() *cobra.Command {
 	var cfg bench.Config
 	var asJSON bool
-	var profile string
+	var cpu, mem string
 	cmd := &cobra.Command{
 		Use: "bench", Args: cobra.NoArgs,
 		Short: "Measure Seam against bare loops that do the same work with nothing kept",
@@ -28,7 +29,7 @@ func (c *cli) bench() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg.Brokers, cfg.Registry = c.brokerList(), c.registry
 			cfg.Progress = func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }
-			end, err := profiled(profile)
+			end, err := profiled(cpu, mem)
 			if err != nil {
 				return err
 			}
@@ -56,24 +57,37 @@ func (c *cli) bench() *cobra.Command {
 	f.IntVar(&cfg.Rounds, "rounds", 3, "measurements of each side; the median counts")
 	f.IntVar(&cfg.Orders, "orders", 1_000_000, "orders of the view, and of the larger ledger; the smaller has a tenth")
 	f.BoolVar(&asJSON, "json", false, "the report as JSON")
-	f.StringVar(&profile, "cpuprofile", "", "write a CPU profile of the run to this file")
+	f.StringVar(&cpu, "cpuprofile", "", "write a CPU profile of the run to this file")
+	f.StringVar(&mem, "memprofile", "", "write a profile of all that was allocated to this file")
 	return cmd
 }
 
-// profiled starts a CPU profile into a file, and gives what ends it; an empty name does nothing.
-func profiled(file string) (end func() error, err error) {
-	if file == "" {
-		return func() error { return nil }, nil
-	}
-	out, err := os.Create(file)
-	if err != nil {
-		return nil, fmt.Errorf("--cpuprofile: %w", err)
-	}
-	if err := pprof.StartCPUProfile(out); err != nil {
-		return nil, fmt.Errorf("--cpuprofile: %w", err)
+// profiled starts a CPU profile into a file, and gives what ends it and writes what was allocated into another; an empty name
+// does nothing.
+func profiled(cpu, mem string) (end func() error, err error) {
+	stop := func() error { return nil }
+	if cpu != "" {
+		out, err := os.Create(cpu)
+		if err != nil {
+			return nil, fmt.Errorf("--cpuprofile: %w", err)
+		}
+		if err := pprof.StartCPUProfile(out); err != nil {
+			return nil, fmt.Errorf("--cpuprofile: %w", err)
+		}
+		stop = func() error { pprof.StopCPUProfile(); return out.Close() }
 	}
 	return func() error {
-		pprof.StopCPUProfile()
-		return out.Close()
+		err := stop()
+		if mem == "" {
+			return err
+		}
+		out, memErr := os.Create(mem)
+		if memErr == nil {
+			memErr = errors.Join(pprof.Lookup("allocs").WriteTo(out, 0), out.Close())
+		}
+		if memErr != nil {
+			err = errors.Join(err, fmt.Errorf("--memprofile: %w", memErr))
+		}
+		return err
 	}, nil
 }
