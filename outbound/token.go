@@ -145,7 +145,7 @@ func usable(got *oauth2.Token, err error) (token string, lasts time.Duration, _ 
 	case errors.As(err, &way):
 		return "", 0, way.Err
 	case err != nil:
-		return "", 0, errors.New("its answer is no token as RFC 6749 has it")
+		return "", 0, errors.New("its answer is no JSON with an access_token, as RFC 6749 has it")
 	case !printable(got.AccessToken):
 		return "", 0, errors.New("its answer holds no access_token that a header can carry")
 	case got.Type() != "Bearer":

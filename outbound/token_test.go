@@ -201,10 +201,10 @@ func TestAnswers(t *testing.T) {
 		{"expired already", `{"access_token":"abc","expires_in":-1}`, 200, "abc 5m0s"},
 		{"refused", `{"error":"invalid_client","error_description":"s3cret is wrong"}`, 401, "it answered 401: invalid_client"},
 		{"refused in its own words", `{"error":"s3cret is wrong"}`, 400, "it answered 400"},
-		{"a page", `<html>s3cret`, 200, "its answer is no token as RFC 6749 has it"},
+		{"a page", `<html>s3cret`, 200, "its answer is no JSON with an access_token, as RFC 6749 has it"},
 		{"a page of an error", `<html>s3cret`, 502, "it answered 502"},
 		{"elsewhere", `s3cret`, 307, "it answered 307"},
-		{"no token", `{"token":"s3cret"}`, 200, "its answer is no token as RFC 6749 has it"},
+		{"no token", `{"token":"s3cret"}`, 200, "its answer is no JSON with an access_token, as RFC 6749 has it"},
 		{"a line's end", `{"access_token":"s3cret\r\nX: y"}`, 200, "its answer holds no access_token that a header can carry"},
 		{"of another type", `{"access_token":"s3cret","token_type":"mac"}`, 200, "its token is of another type than Bearer"},
 	}

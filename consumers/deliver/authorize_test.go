@@ -58,6 +58,7 @@ type login struct {
 
 func (l *login) serve(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/token" {
+		w.Header().Set("Content-Type", "application/json")
 		if status := int(l.status.Load()); status != 0 {
 			w.WriteHeader(status)
 			fmt.Fprint(w, `{"error":"invalid_client","error_description":"client-secret is wrong"}`)
