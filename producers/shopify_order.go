@@ -45,7 +45,7 @@ func shopifyOrder(t *taker, n *node) *schemas.Order {
 		o.FulfillmentStatus = "unfulfilled" // Shopify writes null
 	}
 	for _, l := range n.get("line_items").items() {
-		o.Lines = append(o.Lines, shopifyLine(t, l, cur))
+		o.Lines = append(o.Lines, shopifyOrderLine(t, l, cur))
 	}
 	for _, f := range n.get("fulfillments").items() {
 		o.Fulfillments = append(o.Fulfillments, *shopifyFulfillment(t, f))
@@ -56,14 +56,19 @@ func shopifyOrder(t *taker, n *node) *schemas.Order {
 	return o
 }
 
-// shopifyLine reads an order line. The quantity is what is left after edits and refunds where the source says it.
-func shopifyLine(t *taker, n *node, currency string) schemas.Line {
-	if v := t.peek(n, "price_set.shop_money.currency_code"); v != "" {
-		currency = v
-	}
+// shopifyOrderLine reads an order line. The quantity is what is left after edits and refunds where the source says it.
+func shopifyOrderLine(t *taker, n *node, currency string) schemas.Line {
 	quantity := "quantity"
 	if n.get("current_quantity").present() {
 		quantity = "current_quantity"
+	}
+	return shopifyLine(t, n, currency, quantity)
+}
+
+// shopifyLine reads a line, with its quantity from a path.
+func shopifyLine(t *taker, n *node, currency, quantity string) schemas.Line {
+	if v := t.peek(n, "price_set.shop_money.currency_code"); v != "" {
+		currency = v
 	}
 	return schemas.Line{
 		ID: t.id(n, "id"), SKU: t.text(n, "sku"), ProductID: t.id(n, "product_id"), VariantID: t.id(n, "variant_id"),
@@ -115,7 +120,7 @@ func shopifyFulfillment(t *taker, n *node) *schemas.Fulfillment {
 		}
 	}
 	for _, l := range n.get("line_items").items() {
-		f.Lines = append(f.Lines, shopifyLine(t, l, ""))
+		f.Lines = append(f.Lines, shopifyLine(t, l, "", "quantity")) // of the parcel, whatever was refunded since
 	}
 	return f
 }
@@ -134,7 +139,7 @@ func shopifyRefund(t *taker, n *node, currency string) *schemas.Refund {
 	for _, tx := range n.get("transactions").items() {
 		p := shopifyPayment(t, tx, currency)
 		states[p.Status] = true
-		if p.Status == "success" && p.Amount != nil {
+		if p.Kind == "refund" && p.Status == "success" && p.Amount != nil { // a void gives nothing back
 			if r.Amount == nil {
 				r.Amount = &schemas.Money{Currency: p.Amount.Currency}
 			}

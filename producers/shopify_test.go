@@ -167,6 +167,17 @@ func TestShopifyRedactionForgets(t *testing.T) {
 	}
 }
 
+// A parcel holds what was put into it, and a void gives no money back.
+func TestShopifyRefundsAfterTheFact(t *testing.T) {
+	t.Parallel()
+	ev := readOne(t, shopifyDelivery("orders/updated", `{"id":1,"currency":"EUR","updated_at":"2026-11-02T10:00:00Z","line_items":[{"id":3,"quantity":2,"current_quantity":0}],
+		"fulfillments":[{"id":2,"status":"success","line_items":[{"id":3,"quantity":2,"current_quantity":0}]}],
+		"refunds":[{"id":5,"transactions":[{"id":6,"kind":"refund","status":"success","amount":"1.00"},{"id":7,"kind":"void","status":"success","amount":"9.00"}]}]}`))
+	if o := ev.Order; o.Lines[0].Quantity != 0 || o.Fulfillments[0].Lines[0].Quantity != 2 || o.Refunds[0].Amount.String() != "1.00 EUR" || len(o.Refunds[0].Payments) != 2 {
+		t.Errorf("%+v", o)
+	}
+}
+
 func TestShopifyUnknownLevelIsNotZero(t *testing.T) {
 	t.Parallel()
 	ev := readOne(t, shopifyDelivery("inventory_levels/update", `{"inventory_item_id":1,"location_id":2,"available":null}`))
