@@ -29,6 +29,12 @@ func (c *cli) bench() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg.Brokers, cfg.Registry = c.brokerList(), c.registry
 			cfg.Progress = func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }
+			if c.brokers != "" {
+				var err error
+				if cfg.Options, cfg.RegistryOptions, err = signIn(); err != nil {
+					return err
+				}
+			}
 			end, err := profiled(cpu, mem)
 			if err != nil {
 				return err

@@ -32,6 +32,7 @@ func TestSecured(t *testing.T) {
 	s.seam("admin", 2, "+ access", "plan")
 	s.seam("admin", 0, "", "apply")
 	s.seam("admin", 0, "nothing to do", "plan")
+	s.seam("admin", 0, "dedup/withheld", "bench", "--case", "dedup", "--events", "2000", "--rounds", "1")
 	s.seam("stranger", 1, "the broker does not know this user and password or token: see SEAM_KAFKA_USER", "plan")
 	wrong := s.start("astray", "--only", "analytics", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0")
 	topologytest.Eventually(t, "the edge's user may not work for an integration, and its log says what to do", func() error {

@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+
 	"github.com/binaryandbeyond/seam/topology"
 )
 
@@ -18,7 +21,10 @@ import (
 type Config struct {
 	Brokers  []string // host:port; empty starts an embedded broker and registry, in whose memory all records stay
 	Registry string   // URL with the Confluent API; required with Brokers
-	Cases    []string // of Cases; empty for all
+	// How to sign in to the brokers and the registry, beside where they are.
+	Options         []kgo.Opt
+	RegistryOptions []sr.ClientOpt
+	Cases           []string // of Cases; empty for all
 	// Events is how many records the dedup and memory cases read. The http and ingest cases take a tenth and a fiftieth of it,
 	// as a call costs that much more. Default 1,000,000.
 	Events     int

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing/fstest"
 	"time"
@@ -58,12 +59,12 @@ func (s *suite) ground(ctx context.Context, integrations, sources map[string]str
 	for name, text := range sources {
 		files["sources/"+name+".yaml"] = &fstest.MapFile{Data: fmt.Appendf(nil, "name: %s\nteam: bench\n%s", name, text)}
 	}
-	g := &ground{suite: s, cluster: []kgo.Opt{kgo.SeedBrokers(s.Brokers...)}}
+	g := &ground{suite: s, cluster: append(slices.Clone(s.Options), kgo.SeedBrokers(s.Brokers...))}
 	var err error
 	if g.topo, err = topology.Load(files, func(string) (string, bool) { return "", false }); err != nil {
 		return nil, err
 	}
-	if g.registry, err = sr.NewClient(sr.URLs(s.Registry)); err != nil {
+	if g.registry, err = sr.NewClient(append(slices.Clone(s.RegistryOptions), sr.URLs(s.Registry))...); err != nil {
 		return nil, err
 	}
 	if g.client, err = kgo.NewClient(append(producers.ClientOpts(), g.cluster...)...); err != nil {
