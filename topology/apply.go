@@ -179,12 +179,15 @@ func (a *applying) access(ctx context.Context, c Change) error {
 }
 
 func (a *applying) quota(ctx context.Context, c Change) error {
-	value, err := strconv.ParseFloat(c.Want, 64)
-	if err != nil {
-		return err
+	op := kadm.AlterClientQuotaOp{Key: c.Key, Remove: c.Want == ""}
+	if !op.Remove {
+		var err error
+		if op.Value, err = strconv.ParseFloat(c.Want, 64); err != nil {
+			return err
+		}
 	}
 	name := strings.TrimPrefix(c.Name, "User:")
-	res, err := a.adm.AlterClientQuotas(ctx, []kadm.AlterClientQuotaEntry{{Entity: kadm.ClientQuotaEntity{{Type: "user", Name: &name}}, Ops: []kadm.AlterClientQuotaOp{{Key: c.Key, Value: value}}}})
+	res, err := a.adm.AlterClientQuotas(ctx, []kadm.AlterClientQuotaEntry{{Entity: kadm.ClientQuotaEntity{{Type: "user", Name: &name}}, Ops: []kadm.AlterClientQuotaOp{op}}})
 	if err == nil && len(res) > 0 {
 		err = res[0].Err
 	}

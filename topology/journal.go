@@ -55,6 +55,27 @@ func (j Journal) Principals() []string {
 	return sortedKeys(all)
 }
 
+// Quotas are those that applied plans set, as far as is known, and did not take away since: by principal and Kafka's name.
+func (j Journal) Quotas() map[string]map[string]string {
+	out := map[string]map[string]string{}
+	for _, a := range j.Applied {
+		for _, c := range a.Changes {
+			switch {
+			case c.Step != SetQuota:
+			case c.Want == "":
+				if a.State == "done" { // else it may stand
+					delete(out[c.Name], c.Key)
+				}
+			case out[c.Name] == nil:
+				out[c.Name] = map[string]string{c.Key: c.Want}
+			default:
+				out[c.Name][c.Key] = c.Want
+			}
+		}
+	}
+	return out
+}
+
 // ReadJournal reads the topic `topology` whole: it is compacted, of one partition, and has a record or two per application. The
 // topic must exist.
 func ReadJournal(ctx context.Context, t *Topology, client *kgo.Client) (Journal, error) {

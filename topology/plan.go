@@ -66,7 +66,7 @@ func (c Change) String() string {
 	case SetCompatibility:
 		line = fmt.Sprintf("~ schema  %s  compatibility: %s -> %s", c.Name, orWord(c.Have, "the registry's default"), c.Want)
 	case SetQuota:
-		line = fmt.Sprintf("~ quota   %s  %s: %s -> %s", c.Name, c.Key, orWord(c.Have, "none"), c.Want)
+		line = fmt.Sprintf("~ quota   %s  %s: %s -> %s", c.Name, c.Key, orWord(c.Have, "none"), orWord(c.Want, "none"))
 	case Grant:
 		line = fmt.Sprintf("+ access  %s  %s", c.Name, c.Key)
 	case Revoke:

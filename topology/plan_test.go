@@ -101,6 +101,11 @@ func TestPlan(t *testing.T) {
 		}, "! refused orders-value  the schema order_event cannot read what was written: version 1: id: writer int, reader string; give new fields a default, and never change a type"},
 		{"nobody's", func(s *topology.State) { s.Claim = nil }, "+ claim   the cluster is staging's for prefix \"\""},
 		{"quota", func(s *topology.State) { s.Access.Quotas["User:bi"]["consumer_byte_rate"] = 5 }, "~ quota   User:bi  consumer_byte_rate: 5 -> 1048576"},
+		{"quota that the files no longer have", func(s *topology.State) {
+			s.Access.Set = map[string]map[string]string{"User:bi": {"request_percentage": "50"}, "User:left": {"consumer_byte_rate": "100"}, "User:gone": {"consumer_byte_rate": "1"}}
+			s.Access.Quotas["User:bi"]["request_percentage"] = 70 // somebody has changed it since: it is theirs
+			s.Access.Quotas["User:left"] = map[string]float64{"consumer_byte_rate": 100, "producer_byte_rate": 5}
+		}, "~ quota   User:left  consumer_byte_rate: 100 -> none"},
 		{"access lacking", func(s *topology.State) {
 			s.Access.ACLs = slices.DeleteFunc(s.Access.ACLs, func(a topology.ACL) bool { return a.Principal == "User:bi" && a.Resource == "group" })
 		}, "+ access  User:bi  READ group bi"},
@@ -225,6 +230,49 @@ func TestApplyReachesThePlan(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestQuotasGoWithTheirFile: what an apply set is taken away when the files no longer have it, and nobody else's is.
+func TestQuotasGoWithTheirFile(t *testing.T) {
+	t.Parallel()
+	k := topologytest.Cluster(t)
+	files := small(k.Prefix)
+	bi := k.Prefix + "bi" // quotas are of the whole cluster
+	const name = "subscribers/data.yaml"
+	files[name].Data = []byte(strings.ReplaceAll(string(files[name].Data), "User:bi", "User:"+bi))
+	client, registry := k.Client(t), k.RegistryClient(t)
+	apply := func() []string {
+		t.Helper()
+		topo := load(t, files)
+		have, err := topology.Survey(t.Context(), topo, client, registry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan := topology.Plan(topo, have)
+		if err := topology.Carry(t.Context(), topology.CarryConfig{Topology: topo, Client: client, Registry: registry, Who: "test", AllowDanger: true}, plan); err != nil {
+			t.Fatal(err)
+		}
+		return slices.DeleteFunc(lines(plan), func(line string) bool {
+			return !strings.Contains(line, "User:"+bi+"  ") || strings.Contains(line, "access")
+		})
+	}
+	apply()
+	if _, err := kadm.NewClient(client).AlterClientQuotas(t.Context(), []kadm.AlterClientQuotaEntry{{Entity: kadm.ClientQuotaEntity{{Type: "user", Name: &bi}}, Ops: []kadm.AlterClientQuotaOp{{Key: "request_percentage", Value: 25}}}}); err != nil {
+		t.Fatal(err)
+	}
+	delete(files, name)
+	topologytest.Eventually(t, "the quota goes", func() error {
+		if d := cmp.Diff([]string{"~ quota   User:" + bi + "  consumer_byte_rate: 1048576 -> none"}, apply()); d != "" {
+			return errText(d)
+		}
+		return nil
+	})
+	topologytest.Eventually(t, "nothing is left to do", func() error {
+		if left := apply(); len(left) > 0 {
+			return errText(strings.Join(left, "\n"))
+		}
+		return nil
+	})
 }
 
 // mess makes some of the topology's topics and subjects, not as the files want them.

@@ -14,10 +14,12 @@ type AccessState struct {
 	Quotas       map[string]map[string]float64 // by principal and Kafka's name
 	// Known are the principals that applied plans named, beside those of the files: what they may is still ours to take away.
 	Known  []string
-	Topics []string // all topics of the cluster
+	Set    map[string]map[string]string // quotas that applied plans set, as Journal.Quotas gives them
+	Topics []string                     // all topics of the cluster
 }
 
-// planQuotas sets the quotas that differ.
+// planQuotas sets the quotas that differ, and takes away those that an applied plan set, which nobody has changed since and
+// the files no longer have.
 func (t *Topology) planQuotas(have State) []Change {
 	if have.Access == nil {
 		return nil
@@ -35,6 +37,14 @@ func (t *Topology) planQuotas(have State) []Change {
 				c.Have = number(got)
 			}
 			out = append(out, c)
+		}
+	}
+	for _, p := range sortedKeys(have.Access.Set) {
+		for _, k := range sortedKeys(have.Access.Set[p]) {
+			_, wanted := want[p][k]
+			if got, ok := have.Access.Quotas[p][k]; ok && !wanted && number(got) == have.Access.Set[p][k] {
+				out = append(out, Change{Step: SetQuota, Mark: Safe, Name: p, Key: k, Have: number(got)})
+			}
 		}
 	}
 	return out

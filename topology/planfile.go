@@ -171,9 +171,11 @@ func (s State) Facts(t *Topology) map[string]string {
 			out["access "+a.Principal+" "+a.String()] = "allow"
 		}
 	}
-	for p, wanted := range t.Quotas() {
-		for k := range wanted {
-			if v, ok := s.Access.Quotas[p][k]; ok {
+	wanted := t.Quotas()
+	for p, values := range s.Access.Quotas {
+		for k, v := range values {
+			_, want := wanted[p][k]
+			if _, set := s.Access.Set[p][k]; want || set {
 				out["quota "+p+" "+k] = number(v)
 			}
 		}

@@ -125,12 +125,12 @@ func Survey(ctx context.Context, t *Topology, client *kgo.Client, registry *sr.C
 		if err != nil {
 			return st, err
 		}
-		access.Known = journal.Principals()
+		access.Known, access.Set = journal.Principals(), journal.Quotas()
 	}
 	if err := readACLs(ctx, client, access); err != nil {
 		return st, err
 	}
-	if len(t.Quotas()) > 0 {
+	if len(t.Quotas())+len(access.Set) > 0 {
 		if err := readQuotas(ctx, adm, access); err != nil {
 			return st, err
 		}
