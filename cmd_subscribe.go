@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/binaryandbeyond/seam/connect"
 	"github.com/binaryandbeyond/seam/snippets"
 	"github.com/binaryandbeyond/seam/topology"
 )
@@ -36,8 +37,9 @@ func (c *cli) subscribe() *cobra.Command {
 		Use: "subscribe TEAM", Args: cobra.ExactArgs(1),
 		Short: "Let another team read the topics: its file, and a program that reads",
 		Long: "Prints topology/subscribers/TEAM.yaml, which says what the team reads, in which group, and how far behind it may be, and a\n" +
-			"program that reads it with the stock clients of a language. --write puts the file into --topology, where seam plan and\n" +
-			"seam apply take it up: access, quota. A team that is there already is only shown its program.",
+			"program that reads it with the stock clients of a language, which signs in as Seam does here, with what its own environment\n" +
+			"holds. --write puts the file into --topology, where seam plan and seam apply take it up: access, quota. A team that is there\n" +
+			"already is only shown its program.",
 		Example: "  seam subscribe finance --reads orders,reconciliation --language python\n" +
 			"  seam subscribe support --reads disagreements --principal User:support --lag-objective 5m --topology ./topology --write",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -136,7 +138,13 @@ func (c *cli) program(topo *topology.Topology, s subscription, language string) 
 		return nil
 	}
 	sub := snippets.Subscription{Brokers: c.brokerList(), Registry: c.registry, Group: s.Group}
-	if len(sub.Brokers) == 0 {
+	if len(sub.Brokers) > 0 {
+		kafka, registry, err := connect.Describe(os.LookupEnv)
+		if err != nil {
+			return err
+		}
+		sub.Kafka, sub.Schema = snippets.SignIn(kafka), snippets.SignIn(registry)
+	} else {
 		sub.Brokers, sub.Registry = []string{fmt.Sprintf("127.0.0.1:%d", topology.EmbeddedBrokerPort)}, fmt.Sprintf("http://127.0.0.1:%d", topology.EmbeddedRegistryPort)
 	}
 	for _, name := range s.Reads {

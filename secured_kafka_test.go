@@ -43,6 +43,7 @@ type secured struct {
 	who     map[string]map[string]string // and those of one that signs in as somebody
 	issuer  *issuer
 	called  chan string // subjects that the downstream is told
+	reader  string      // password of the user reader
 	secrets []string
 	started []*proc
 }
@@ -54,7 +55,7 @@ func newSecured(t *testing.T) *secured {
 	jwks := s.issuer.url + "/jwks"
 	const oauth = "listener.name.sasl_ssl.oauthbearer.sasl."
 	out, err := scriptWith(t.Context(), []string{"KAFKA_OPTS=-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=" + jwks},
-		"start", "--secure", "--no-registry", "--user", "edge", "--user", "reconcile",
+		"start", "--secure", "--no-registry", "--user", "edge", "--user", "reconcile", "--user", "reader",
 		"sasl.enabled.mechanisms=SCRAM-SHA-512,SCRAM-SHA-256,OAUTHBEARER",
 		oauth+"jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;",
 		oauth+"server.callback.handler.class=org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler",
@@ -80,6 +81,11 @@ func newSecured(t *testing.T) *secured {
 		"reconcile": {"SEAM_BROKERS": kafka["SEAM_LOCAL_MTLS"], "SEAM_KAFKA_CERT": filepath.Join(dir, "reconcile.crt"), "SEAM_KAFKA_KEY": filepath.Join(dir, "reconcile.key")},
 		"worker":    {"SEAM_KAFKA_TOKEN_URL": s.issuer.url + "/token", "SEAM_KAFKA_CLIENT_ID": "worker", "SEAM_KAFKA_CLIENT_SECRET": workerSecret},
 	}
+	password, err := os.ReadFile(filepath.Join(dir, "reader.password"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.reader = strings.TrimSpace(string(password))
 	registry, ca := registryThatAsks(t)
 	s.common = map[string]string{
 		beSeam: "1", "SEAM_TOPOLOGY": topologyWithAccess(t), "SEAM_BROKERS": kafka["SEAM_BROKERS"], "SEAM_KAFKA_CA": kafka["SEAM_KAFKA_CA"],
@@ -130,6 +136,9 @@ func topologyWithAccess(t *testing.T) string {
 	}
 	access := "principals:\n  edge: User:edge\n  reconcile: User:reconcile\n  integrations: {\"*\": User:worker}\n"
 	if err := os.WriteFile(filepath.Join(dir, "access.yaml"), []byte(access), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := subscribers(dir); err != nil {
 		t.Fatal(err)
 	}
 	return dir

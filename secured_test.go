@@ -22,7 +22,8 @@ import (
 
 // TestSecured: on a real Kafka that takes nobody unknown, with TLS everywhere and no access but by ACLs, seam apply gives each role
 // what it needs. The edge signs in by SCRAM, the worker by OAUTHBEARER, the reconciler by a certificate, each as a user of its own,
-// and an order goes through all three. Who is not known, or not allowed, is told what to look at.
+// and an order goes through all three. Other teams read it by the programs that seam subscribe prints. Who is not known, or not
+// allowed, is told what to look at.
 func TestSecured(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("SEAM_KAFKA_LIBS") == "" || os.Getenv("SEAM_BROKERS") == "" {
@@ -50,6 +51,7 @@ func TestSecured(t *testing.T) {
 	worker := s.start("worker", "--only", "analytics", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0")
 	s.order(edge, "8001")
 	topologytest.Eventually(t, "the reconciler knows what became of the order", func() error { return says("http://"+console+"/orders/8001", `"delivered"`) })
+	s.read("8001")
 
 	// The broker ends a session after five seconds, and a token's life is as long: the worker signs in again by then, with another.
 	before := s.issuer.given.Load()

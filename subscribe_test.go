@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,6 +67,51 @@ func TestPrintedProgramsRead(t *testing.T) {
 				t.Errorf("never read: %v", left)
 			}
 		})
+	}
+}
+
+// TestProgramsSignIn: whatever a cluster asks for is in the program, or is named where its reader must write it.
+func TestProgramsSignIn(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name          string
+		kafka, schema snippets.SignIn
+		variables     []string
+		protocol      string
+		left          []string // to the reader
+	}{
+		{"nobody asks", snippets.SignIn{}, snippets.SignIn{}, nil, "PLAINTEXT", nil},
+		{"a password without TLS", snippets.SignIn{Mechanism: "SCRAM-SHA-256"}, snippets.SignIn{}, []string{"KAFKA_USER", "KAFKA_PASSWORD"}, "SASL_PLAINTEXT", nil},
+		{"the system's authorities", snippets.SignIn{Mechanism: "PLAIN", TLS: true}, snippets.SignIn{Mechanism: "basic"}, []string{"KAFKA_USER", "KAFKA_PASSWORD", "REGISTRY_USER", "REGISTRY_PASSWORD"}, "SASL_SSL", nil},
+		{"certificates", snippets.SignIn{Mechanism: "mTLS", TLS: true, CA: true}, snippets.SignIn{Mechanism: "bearer tokens", TLS: true, CA: true}, []string{"KAFKA_CA", "REGISTRY_CA"}, "SSL",
+			[]string{"the brokers take mTLS: sign in here", "the registry takes bearer tokens: sign in here"}},
+		{"a cloud's own", snippets.SignIn{Mechanism: "AWS_MSK_IAM", TLS: true}, snippets.SignIn{}, nil, "SASL_SSL", []string{"the brokers take AWS_MSK_IAM: sign in here"}},
+	} {
+		for _, language := range snippets.Languages {
+			t.Run(tt.name+"/"+language, func(t *testing.T) {
+				t.Parallel()
+				var program bytes.Buffer
+				if err := snippets.Write(&program, language, snippets.Subscription{Brokers: []string{"kafka:9092"}, Registry: "http://registry", Topics: []string{"orders"}, Group: "finance", Kafka: tt.kafka, Schema: tt.schema}); err != nil {
+					t.Fatal(err)
+				}
+				text := program.String()
+				if language == "go" {
+					if _, err := parser.ParseFile(token.NewFileSet(), "reader.go", program.Bytes(), parser.AllErrors); err != nil {
+						t.Fatal(err)
+					}
+				} else if (tt.protocol != "PLAINTEXT") != strings.Contains(text, `"security.protocol"`) || tt.protocol != "PLAINTEXT" && !strings.Contains(text, `"`+tt.protocol+`"`) {
+					t.Errorf("not %s:\n%s", tt.protocol, text)
+				}
+				for _, want := range append(tt.left, tt.variables...) {
+					if strings.Count(text, want) < 1 {
+						t.Errorf("lacks %q:\n%s", want, text)
+					}
+				}
+				if got := strings.Count(text, "sign in here"); got != len(tt.left) {
+					t.Errorf("leaves %d to its reader, want %d:\n%s", got, len(tt.left), text)
+				}
+			})
+		}
 	}
 }
 

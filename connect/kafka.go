@@ -41,20 +41,27 @@ func Kafka(lookup func(string) (string, bool)) ([]kgo.Opt, error) {
 	return out, nil
 }
 
+// how is the mechanism that the variables ask for; empty for none.
+func (s settings) how() string {
+	switch how := s.get("SASL"); {
+	case how != "":
+		return how
+	case s.has("TOKEN") || s.has("TOKEN_URL"):
+		return "OAUTHBEARER"
+	case s.has("USER"):
+		return "SCRAM-SHA-512"
+	}
+	return ""
+}
+
 // mechanism is how to sign in; nil for not at all.
 func (s settings) mechanism(secured *secured) (sasl.Mechanism, error) {
-	how := s.get("SASL")
-	if how == "" {
-		switch {
-		case s.has("TOKEN") || s.has("TOKEN_URL"):
-			how = "OAUTHBEARER"
-		case s.has("USER"):
-			how = "SCRAM-SHA-512"
-		case s.has("PASSWORD"):
-			return nil, fmt.Errorf("%s is set and there is no %s: set it", s.name("PASSWORD"), s.name("USER"))
-		default:
-			return nil, nil
-		}
+	how := s.how()
+	switch {
+	case how == "" && s.has("PASSWORD"):
+		return nil, fmt.Errorf("%s is set and there is no %s: set it", s.name("PASSWORD"), s.name("USER"))
+	case how == "":
+		return nil, nil
 	}
 	if how != "SCRAM-SHA-512" && how != "SCRAM-SHA-256" && secured == nil {
 		switch how {
