@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,14 +22,19 @@ const rollKey = "roll"
 // gone from the disks of the brokers, Compacted tells. Erasing again changes nothing. Of two processes that erase at once one
 // fails, and may try again.
 func (r *Ring) Erase(ctx context.Context, subjects ...string) (int, error) {
-	n, err := r.erase(ctx, subjects)
+	leaves := make([]node, len(subjects))
+	for i, subject := range subjects {
+		leaves[i] = leaf(subject)
+	}
+	n, err := r.destroy(ctx, leaves)
 	if err != nil {
 		return 0, fmt.Errorf("erase keys of personal data: %w", err)
 	}
 	return n, nil
 }
 
-func (r *Ring) erase(ctx context.Context, subjects []string) (n int, err error) {
+// destroy destroys the keys of leaves under every root, and gives of how many there was one.
+func (r *Ring) destroy(ctx context.Context, leaves []node) (n int, err error) {
 	cl, err := kgo.NewClient(append(append([]kgo.Opt{}, r.c.Options...), kgo.TransactionalID(r.c.Topic+".eraser"), kgo.TransactionTimeout(30*time.Second), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
 		return 0, err
@@ -40,7 +46,7 @@ func (r *Ring) erase(ctx context.Context, subjects []string) (n int, err error) 
 	if err := r.Learn(ctx); err != nil {
 		return 0, err
 	}
-	changed, n := r.punctured(subjects)
+	changed, n := r.punctured(leaves)
 	if len(changed) == 0 {
 		return 0, nil
 	}
@@ -70,18 +76,31 @@ type change struct {
 	parts map[int]bool // that changed
 }
 
-// punctured is what the roots become without subjects, and of how many of them there was a key.
-func (r *Ring) punctured(subjects []string) (map[uuid.UUID]*change, int) {
+// erased lists the leaves that are erased under any root.
+func (r *Ring) erased() []node {
 	r.keys.mu.RLock()
 	defer r.keys.mu.RUnlock()
-	out, known := map[uuid.UUID]*change{}, map[string]bool{}
+	all := map[node]bool{}
+	for _, t := range r.keys.trees {
+		for _, l := range t.erased() {
+			all[l] = true
+		}
+	}
+	return slices.Collect(maps.Keys(all))
+}
+
+// punctured is what the roots become without leaves, and of how many of them there was a key.
+func (r *Ring) punctured(leaves []node) (map[uuid.UUID]*change, int) {
+	r.keys.mu.RLock()
+	defer r.keys.mu.RUnlock()
+	out, known := map[uuid.UUID]*change{}, map[node]bool{}
 	for root, t := range r.keys.trees {
 		c := &change{t, r.keys.born[root], map[int]bool{}}
-		for _, subject := range subjects {
+		for _, l := range leaves {
 			var parts []int
-			c.tree, parts = c.tree.puncture(leaf(subject))
+			c.tree, parts = c.tree.puncture(l)
 			for _, p := range parts {
-				c.parts[p], known[subject] = true, true
+				c.parts[p], known[l] = true, true
 			}
 		}
 		if len(c.parts) > 0 {

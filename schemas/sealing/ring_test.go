@@ -183,6 +183,55 @@ func TestErase(t *testing.T) {
 	}
 }
 
+// TestErasedStaysErased: a new root has no keys for whom the old ones have none, also where another process made it and did not
+// know.
+func TestErasedStaysErased(t *testing.T) {
+	t.Parallel()
+	b := newRings(t)
+	edge := b.open()
+	b.seal(edge, "orders/1")
+	subjects := []string{"orders/1", "orders/3", "orders/4"}
+	if n, err := edge.Erase(t.Context(), subjects...); err != nil || n != len(subjects) {
+		t.Fatalf("erased %d, %v", n, err)
+	}
+	b.now = b.now.Add(renewAfter)
+	holds := func(r *Ring) {
+		t.Helper()
+		for _, subject := range subjects {
+			if _, err := r.Seal(subject, "e", nil); !errors.Is(err, schemas.ErrErased) || !r.Erased(subject) {
+				t.Errorf("%s under a new root: %v", subject, err)
+			}
+		}
+		if err := b.opens(r, "orders/2", b.seal(r, "orders/2")); err != nil {
+			t.Errorf("another's data: %v", err)
+		}
+	}
+	two := b.seal(edge, "orders/2")
+	holds(edge)
+	late := b.open()
+	holds(late)
+	if err := b.opens(late, "orders/2", two); err != nil {
+		t.Errorf("another's data, read anew: %v", err)
+	}
+
+	forgetful, err := edge.record(t.Context(), uuid.New(), wholeRoot, b.now.Add(time.Second), map[node]seed{{}: {5}})
+	if err == nil {
+		err = edge.produce(t.Context(), forgetful)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := edge.Learn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kept := b.seal(edge, "orders/1")
+	b.now = b.now.Add(renewAfter + time.Second)
+	holds(edge)
+	if err := b.opens(late, "orders/1", kept); !errors.Is(err, schemas.ErrErased) {
+		t.Errorf("what a root that did not know has kept: %v", err)
+	}
+}
+
 // TestTwoErase: of two that erase at once neither undoes the other's.
 func TestTwoErase(t *testing.T) {
 	t.Parallel()

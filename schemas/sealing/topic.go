@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -241,32 +243,55 @@ func (r *Ring) root() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), makeLimit)
 	defer cancel()
-	var s seed
-	_, _ = rand.Read(s[:]) // crypto/rand.Read never fails
-	rec, err := r.record(ctx, uuid.New(), wholeRoot, r.c.Now().UTC(), map[node]seed{{}: s})
-	if err == nil {
-		err = r.produce(ctx, rec)
-	}
-	if err == nil {
-		err = r.Learn(ctx) // what follow took in counts, never what was sent: it may be erased of since
-	}
+	err := r.renew(ctx)
 	if err != nil && !r.exists() {
 		return fmt.Errorf("make a root of the keys of personal data: %w", err)
 	}
 	if err != nil {
-		r.c.Logger.Warn("the old root of the keys of personal data goes on", "err", err)
+		r.c.Logger.Warn("the root of the keys of personal data is not renewed as it should be", "err", err)
 	}
 	return nil
 }
 
-// produce writes a record that is no part of an erasure.
-func (r *Ring) produce(ctx context.Context, rec *kgo.Record) error {
+// renew makes a root and waits for it. What is erased is so under it too: whose data was to be forgotten is not to be kept again.
+func (r *Ring) renew(ctx context.Context) error {
+	var s seed
+	_, _ = rand.Read(s[:]) // crypto/rand.Read never fails
+	t := tree{wholeRoot: {{}: s}}
+	for _, l := range r.erased() {
+		t, _ = t.puncture(l)
+	}
+	root, born := uuid.New(), r.c.Now().UTC()
+	var records []*kgo.Record
+	for _, part := range slices.Backward(slices.Sorted(maps.Keys(t))) { // wholeRoot last: from it on the root is used
+		rec, err := r.record(ctx, root, part, born, t[part])
+		if err != nil {
+			return err
+		}
+		records = append(records, rec)
+	}
+	if err := r.produce(ctx, records...); err != nil {
+		return err
+	}
+	if err := r.Learn(ctx); err != nil { // what follow took in counts, never what was sent: it may be erased of since
+		return err
+	}
+	late := r.erased() // also meanwhile, and under roots of processes that did not know
+	if changed, _ := r.punctured(late); len(changed) == 0 {
+		return nil
+	}
+	_, err := r.destroy(ctx, late)
+	return err
+}
+
+// produce writes records that are no part of an erasure, in their order.
+func (r *Ring) produce(ctx context.Context, records ...*kgo.Record) error {
 	cl, err := kgo.NewClient(append(append([]kgo.Opt{}, r.c.Options...), kgo.RequiredAcks(kgo.AllISRAcks()))...)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	return cl.ProduceSync(ctx, rec).FirstErr()
+	return cl.ProduceSync(ctx, records...).FirstErr()
 }
 
 func (r *Ring) young() bool {

@@ -137,3 +137,27 @@ func (t tree) puncture(l node) (tree, []int) {
 	}
 	return out, changed
 }
+
+// erased lists the leaves whose keys are destroyed.
+func (t tree) erased() []node {
+	var out []node
+	for part, nodes := range t {
+		var walk func(n node)
+		walk = func(n node) {
+			if _, there := nodes[n]; there {
+				return
+			}
+			if n.depth == depth {
+				out = append(out, n)
+				return
+			}
+			for i := range fan(n.depth) {
+				walk(node{n.depth + 1, n.path*fan(n.depth) + i})
+			}
+		}
+		if part != wholeRoot {
+			walk(node{1, uint64(part)})
+		}
+	}
+	return out
+}

@@ -2,6 +2,7 @@ package sealing
 
 import (
 	"encoding/hex"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -43,6 +44,13 @@ func TestPuncture(t *testing.T) {
 			if ok == gone[l] || ok && got != want {
 				t.Errorf("leaf %x: a key is there %v (erased %v), and the right one %v", l.path, ok, gone[l], got == want)
 			}
+		}
+		listed := map[node]bool{}
+		for _, l := range left.erased() {
+			listed[l] = true
+		}
+		if !maps.Equal(listed, gone) {
+			t.Errorf("%d leaves are listed as erased, and %d are", len(listed), len(gone))
 		}
 		for _, nodes := range left { // nothing that is left leads to what is gone
 			for n := range nodes {
