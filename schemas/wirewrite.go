@@ -4,9 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -232,40 +230,24 @@ func (b binder) wireArray(n *node, t reflect.Type) (wired, error) {
 	return wired{write, readArray(inner, t)}, err
 }
 
-// pair is an entry of a map.
-type pair struct{ key, value string }
-
-var pairSeed = maphash.MakeSeed()
-
-// writeMap writes texts by texts. Two keys that repair makes one are written once, as a map has them.
-//
-// The order depends on the keys alone, as long as the process lives: the same keys stand in the same order in record after
-// record, which halves the time and the room that a compressed batch of them takes. It is an order by hashes, as sorting
-// the keys themselves costs three times as much.
+// writeMap writes texts by texts, in any order. Two keys that repair makes one are written once, as a map has them.
 func (b binder) writeMap(out []byte, v reflect.Value) ([]byte, error) {
 	m := *v.Addr().Interface().(*map[string]string)
 	if b.repair {
 		m = repaired(m)
 	}
-	var room [96]pair // for most maps: an order of two lines leaves 80 texts
-	var places [96]uint64
-	pairs, order := room[:0], places[:0] // above the hash of a key, below its place in pairs
+	i := 0
 	for key, value := range m {
-		order = append(order, maphash.String(pairSeed, key)<<32|uint64(len(pairs)))
-		pairs = append(pairs, pair{key, value})
-	}
-	slices.Sort(order)
-	for i, at := range order {
 		if i%maxBlockItems == 0 {
-			out = writeLong(out, int64(min(len(pairs)-i, maxBlockItems)))
+			out = writeLong(out, int64(min(len(m)-i, maxBlockItems)))
 		}
-		p := &pairs[uint32(at)]
+		i++
 		var err error
-		if out, err = b.appendText(out, p.key); err != nil {
-			return out, fmt.Errorf("a key %q: %w", p.key, err)
+		if out, err = b.appendText(out, key); err != nil {
+			return out, fmt.Errorf("a key %q: %w", key, err)
 		}
-		if out, err = b.appendText(out, p.value); err != nil {
-			return out, under(p.key, err)
+		if out, err = b.appendText(out, value); err != nil {
+			return out, under(key, err)
 		}
 	}
 	return append(out, 0), nil
