@@ -16,7 +16,8 @@ func TestReload(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	edge := freeAddress(t)
-	p := s.proc("seam", "--only", "edge,down", "--listen", edge)
+	console := freeAddress(t)
+	p := s.proc("seam", "--only", "edge,down", "--listen", edge, "--console", console)
 	if err := p.start(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -30,6 +31,9 @@ func TestReload(t *testing.T) {
 		}
 		if err := s.tally.until(ctx, func() bool { return s.tally.of(answer+"/seam") > had }); err != nil {
 			t.Fatalf("no %s after %s changed: %v\n%s", answer, file, err, p.words())
+		}
+		if err := says("http://"+console+"/metrics", "\nseam_config_last_reload_successful "+map[string]string{"reloads": "1", "refusals": "0"}[answer]); err != nil {
+			t.Error(err)
 		}
 	}
 	delivered := func(order, rules string) {

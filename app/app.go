@@ -164,7 +164,7 @@ func Run(ctx context.Context, c Config) error {
 			}
 		}()
 	}
-	health := newHealth(reg, time.Now)
+	health, config := newHealth(reg, time.Now), newLoaded(reg)
 	monitor, err := c.monitor(kafka, reg, health)
 	if err != nil {
 		return err
@@ -217,7 +217,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	if c.Reload != nil {
 		g.Go(func() error {
-			return c.Reload.reloads(ctx, &c, files, func(next *topology.Topology) error { return c.allowed(ctx, next, client, registry, facts) }, w)
+			return c.Reload.reloads(ctx, &c, files, func(next *topology.Topology) error { return c.allowed(ctx, next, client, registry, facts) }, w, config)
 		})
 	}
 	health.works("")

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 	"go.yaml.in/yaml/v3"
@@ -35,8 +36,32 @@ type Reload struct {
 // facts the view may tell it, and what is asked of its downstream before the first call.
 var restarts = []string{"name", "system", "facts", "environment"}
 
+// loaded is what is exported of the reading of the files, under the names that Prometheus has for its own.
+type loaded struct{ ok, at prometheus.Gauge }
+
+// newLoaded counts the start as a reading that went well.
+func newLoaded(reg prometheus.Registerer) loaded {
+	l := loaded{
+		prometheus.NewGauge(prometheus.GaugeOpts{Name: "seam_config_last_reload_successful", Help: "Whether the topology's files as they were read last are what runs."}),
+		prometheus.NewGauge(prometheus.GaugeOpts{Name: "seam_config_last_reload_success_timestamp_seconds", Help: "When the topology's files that run were read."}),
+	}
+	reg.MustRegister(l.ok, l.at)
+	l.read(nil)
+	return l
+}
+
+// read takes note of a reading.
+func (l loaded) read(err error) {
+	if err != nil {
+		l.ok.Set(0)
+		return
+	}
+	l.ok.Set(1)
+	l.at.SetToCurrentTime()
+}
+
 // reloads takes over what changed whenever it is asked to, until ctx ends.
-func (r *Reload) reloads(ctx context.Context, c *Config, before map[string]string, check func(*topology.Topology) error, w *workers) error {
+func (r *Reload) reloads(ctx context.Context, c *Config, before map[string]string, check func(*topology.Topology) error, w *workers, l loaded) error {
 	now := c.Topology
 	for {
 		select {
@@ -48,6 +73,7 @@ func (r *Reload) reloads(ctx context.Context, c *Config, before map[string]strin
 		if err == nil && len(changed) > 0 {
 			err = check(next)
 		}
+		l.read(err)
 		switch {
 		case err != nil:
 			c.Logger.Error("the topology is not reloaded: nothing has changed", "err", err)

@@ -16,6 +16,7 @@ func (c *Config) process() []alert {
 	one := fmt.Sprintf(`up{job=%q,instance="seam-0:8090"}`, c.Job)
 	two := fmt.Sprintf(`up{job=%q,instance="seam-1:8090"}`, c.Job)
 	age := func(metric string) string { return fmt.Sprintf("time() - max(%s)", metric) }
+	reloaded := fmt.Sprintf(`seam_config_last_reload_successful{job=%q,instance="seam-0:8090"}`, c.Job)
 	const asked = "seam_monitor_last_success_timestamp_seconds"
 	var absents []string
 	for _, m := range mustExist {
@@ -58,6 +59,11 @@ func (c *Config) process() []alert {
 			summary: "Metrics that alerts are made of do not exist: those alerts cannot fire, whatever happens.",
 			command: "seam alerts --help",
 			trials:  []trial{{series: exist(0)}, {series: exist(3)}}},
+		{name: "SeamNotReloaded", severity: ticket, team: t.Team, after: 5 * time.Minute,
+			expr:    "seam_config_last_reload_successful == 0",
+			summary: "The process {{ $labels.instance }} was told to read the topology again, and runs the old one: its log says which file is why.",
+			command: "seam plan",
+			trials:  []trial{{series: []series{level(reloaded, 1, 0)}, given: map[string]string{"job": c.Job, "instance": "seam-0:8090"}}}},
 		{name: "SeamViewBehind", severity: page, team: t.Team, after: 5 * time.Minute,
 			expr:    fmt.Sprintf("max(seam_view_lag_seconds) > %s", seconds(lookLimit)),
 			summary: "The reconciler is {{ $value | humanizeDuration }} behind the topics: what it says of orders, and every alert about them, is that old.",

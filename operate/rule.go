@@ -91,7 +91,7 @@ type theme struct {
 
 // themes is every alert by its file.
 var themes = []theme{
-	{"process", []string{"SeamWatchdog", "SeamDown", "SeamProcessDown", "SeamNotRunning", "SeamMonitorStuck", "SeamBlind", "SeamViewBehind", "SeamWorkerRestarting"}},
+	{"process", []string{"SeamWatchdog", "SeamDown", "SeamProcessDown", "SeamNotRunning", "SeamMonitorStuck", "SeamBlind", "SeamViewBehind", "SeamWorkerRestarting", "SeamNotReloaded"}},
 	{"kafka", []string{"SeamKafkaDown", "SeamRetentionMargin", "SeamRecordsLost", "SeamSubscriberBehind"}},
 	{"sources", []string{"SeamIngestUnavailable", "SeamSignaturesRefused", "SeamSourceUnread", "SeamSpooled", "SeamQuarantined"}},
 	{"silence", []string{"SeamSourceSilent"}},
