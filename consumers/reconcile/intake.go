@@ -43,9 +43,9 @@ const (
 )
 
 const (
-	maxHot  = 100_000 // rows of the folds that are remembered, each a kilobyte with what it follows from; as many again of before
-	maxLoad = 400     // keys in one question
-	maxDue  = 500     // folds judged again in one transaction
+	maxHot  = 50_000 // rows of the folds that are remembered, each a kilobyte with what it follows from; as many again of before
+	maxLoad = 400    // keys in one question
+	maxDue  = 500    // folds judged again in one transaction
 )
 
 // take folds a decoded record and counts it.
