@@ -139,11 +139,10 @@ func (c *cli) program(topo *topology.Topology, s subscription, language string) 
 	}
 	sub := snippets.Subscription{Brokers: c.brokerList(), Registry: c.registry, Group: s.Group}
 	if len(sub.Brokers) > 0 {
-		kafka, registry, err := connect.Describe(os.LookupEnv)
-		if err != nil {
+		var err error
+		if sub.Kafka, sub.Schema, err = connect.Describe(os.LookupEnv); err != nil {
 			return err
 		}
-		sub.Kafka, sub.Schema = snippets.SignIn(kafka), snippets.SignIn(registry)
 	} else {
 		sub.Brokers, sub.Registry = []string{fmt.Sprintf("127.0.0.1:%d", topology.EmbeddedBrokerPort)}, fmt.Sprintf("http://127.0.0.1:%d", topology.EmbeddedRegistryPort)
 	}

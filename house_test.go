@@ -30,7 +30,7 @@ var plan = map[string][]string{
 	"schemas":                    {},
 	"outbound":                   {},
 	"schemas/sealing":            {"schemas", "topology"},
-	"snippets":                   {},
+	"snippets":                   {"connect"},
 	"topology":                   {"outbound", "schemas"},
 	"topology/review":            {"outbound", "topology", "schemas"},
 	"topology/scaffold":          {"topology", "schemas"},

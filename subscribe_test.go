@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/binaryandbeyond/seam/connect"
 	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/snippets"
 	"github.com/binaryandbeyond/seam/topology/topologytest"
@@ -75,17 +76,17 @@ func TestProgramsSignIn(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name          string
-		kafka, schema snippets.SignIn
+		kafka, schema connect.SignIn
 		variables     []string
 		protocol      string
 		left          []string // to the reader
 	}{
-		{"nobody asks", snippets.SignIn{}, snippets.SignIn{}, nil, "PLAINTEXT", nil},
-		{"a password without TLS", snippets.SignIn{Mechanism: "SCRAM-SHA-256"}, snippets.SignIn{}, []string{"KAFKA_USER", "KAFKA_PASSWORD"}, "SASL_PLAINTEXT", nil},
-		{"the system's authorities", snippets.SignIn{Mechanism: "PLAIN", TLS: true}, snippets.SignIn{Mechanism: "basic"}, []string{"KAFKA_USER", "KAFKA_PASSWORD", "REGISTRY_USER", "REGISTRY_PASSWORD"}, "SASL_SSL", nil},
-		{"certificates", snippets.SignIn{Mechanism: "mTLS", TLS: true, CA: true}, snippets.SignIn{Mechanism: "bearer tokens", TLS: true, CA: true}, []string{"KAFKA_CA", "REGISTRY_CA"}, "SSL",
+		{"nobody asks", connect.SignIn{}, connect.SignIn{}, nil, "PLAINTEXT", nil},
+		{"a password without TLS", connect.SignIn{Mechanism: "SCRAM-SHA-256"}, connect.SignIn{}, []string{"KAFKA_USER", "KAFKA_PASSWORD"}, "SASL_PLAINTEXT", nil},
+		{"the system's authorities", connect.SignIn{Mechanism: "PLAIN", TLS: true}, connect.SignIn{Mechanism: "basic"}, []string{"KAFKA_USER", "KAFKA_PASSWORD", "REGISTRY_USER", "REGISTRY_PASSWORD"}, "SASL_SSL", nil},
+		{"certificates", connect.SignIn{Mechanism: "mTLS", TLS: true, CA: true}, connect.SignIn{Mechanism: "bearer tokens", TLS: true, CA: true}, []string{"KAFKA_CA", "REGISTRY_CA"}, "SSL",
 			[]string{"the brokers take mTLS: sign in here", "the registry takes bearer tokens: sign in here"}},
-		{"a cloud's own", snippets.SignIn{Mechanism: "AWS_MSK_IAM", TLS: true}, snippets.SignIn{}, nil, "SASL_SSL", []string{"the brokers take AWS_MSK_IAM: sign in here"}},
+		{"a cloud's own", connect.SignIn{Mechanism: "AWS_MSK_IAM", TLS: true}, connect.SignIn{}, nil, "SASL_SSL", []string{"the brokers take AWS_MSK_IAM: sign in here"}},
 	} {
 		for _, language := range snippets.Languages {
 			t.Run(tt.name+"/"+language, func(t *testing.T) {

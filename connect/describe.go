@@ -1,10 +1,39 @@
 package connect
 
+import "strings"
+
 // SignIn says how somebody signs in, and none of what with.
 type SignIn struct {
 	Mechanism string // SASL's name; mTLS by a certificate alone; for a registry also basic or bearer tokens; empty for none
 	TLS       bool
 	CA        bool // another authority than the system's
+}
+
+// User tells whether a user and password sign in.
+func (s SignIn) User() bool {
+	return s.Mechanism == "basic" || s.Mechanism == "PLAIN" || strings.HasPrefix(s.Mechanism, "SCRAM-")
+}
+
+// Else is a mechanism that takes more than a user and password; empty for none.
+func (s SignIn) Else() string {
+	if s.User() {
+		return ""
+	}
+	return s.Mechanism
+}
+
+// Protocol is Kafka's name of how the brokers are spoken to: security.protocol.
+func (s SignIn) Protocol() string {
+	sasl := s.Mechanism != "" && s.Mechanism != "mTLS"
+	switch {
+	case s.TLS && sasl:
+		return "SASL_SSL"
+	case s.TLS:
+		return "SSL"
+	case sasl:
+		return "SASL_PLAINTEXT"
+	}
+	return "PLAINTEXT"
 }
 
 // Describe tells how the brokers and the registry are signed in to, as Kafka and Registry read it, for others who must do so too.

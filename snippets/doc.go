@@ -6,8 +6,9 @@ import (
 	"embed"
 	"fmt"
 	"io"
-	"strings"
 	"text/template"
+
+	"github.com/binaryandbeyond/seam/connect"
 )
 
 //go:embed *.tmpl
@@ -23,44 +24,9 @@ type Subscription struct {
 	Topics   []string // prefix included
 	Group    string
 
-	Kafka  SignIn // how the brokers are signed in to
-	Schema SignIn // how the registry is
-}
-
-// SignIn is how a program shows who it is. What it shows comes from the environment it runs in.
-type SignIn struct {
-	// Mechanism is SASL's name, basic for HTTP's, mTLS for a certificate alone. What is none of a user and password is left to the
-	// program's reader. Empty for none.
-	Mechanism string
-	TLS       bool
-	CA        bool // another authority than the system's
-}
-
-// User tells whether a user and password sign in.
-func (s SignIn) User() bool {
-	return s.Mechanism == "basic" || s.Mechanism == "PLAIN" || strings.HasPrefix(s.Mechanism, "SCRAM-")
-}
-
-// Else is a mechanism that the program leaves to its reader.
-func (s SignIn) Else() string {
-	if s.User() {
-		return ""
-	}
-	return s.Mechanism
-}
-
-// Protocol is Kafka's name of how the brokers are spoken to: security.protocol.
-func (s SignIn) Protocol() string {
-	sasl := s.Mechanism != "" && s.Mechanism != "mTLS"
-	switch {
-	case s.TLS && sasl:
-		return "SASL_SSL"
-	case s.TLS:
-		return "SSL"
-	case sasl:
-		return "SASL_PLAINTEXT"
-	}
-	return "PLAINTEXT"
+	// How the brokers and the registry are signed in to. What a program shows comes from the environment it runs in; a mechanism that
+	// it does not write itself is left to its reader.
+	Kafka, Schema connect.SignIn
 }
 
 // Variables are those of the environment that the program reads.
@@ -68,7 +34,7 @@ func (s Subscription) Variables() []string {
 	var out []string
 	for _, of := range []struct {
 		prefix string
-		by     SignIn
+		by     connect.SignIn
 	}{{"KAFKA", s.Kafka}, {"REGISTRY", s.Schema}} {
 		if of.by.User() {
 			out = append(out, of.prefix+"_USER", of.prefix+"_PASSWORD")
