@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -10,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/binaryandbeyond/seam/topology/topologytest"
 )
 
 // readers are the teams that read the secured cluster, all as the user reader, each by the program of a language.
@@ -61,23 +61,10 @@ func (s *secured) read(order string) {
 		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 		cmd.Env = append(os.Environ(), "KAFKA_USER=reader", "KAFKA_PASSWORD="+s.reader, "KAFKA_CA="+s.common["SEAM_KAFKA_CA"],
 			"REGISTRY_USER=seam", "REGISTRY_PASSWORD="+registrySecret, "REGISTRY_CA="+s.common["SEAM_REGISTRY_CA"])
-		var says bytes.Buffer
-		cmd.Stderr, cmd.WaitDelay = &says, 5*time.Second
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			s.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			s.Fatal(err)
-		}
-		found := false
-		for lines := bufio.NewScanner(out); !found && lines.Scan(); {
-			found = strings.HasPrefix(lines.Text(), "orders "+order+" ") && strings.Contains(lines.Text(), "order.created")
-		}
-		cancel()
-		_ = cmd.Wait() // it was ended
-		if !found {
-			s.Errorf("the program in %s does not read order %s; it says:\n%s", reader.language, order, says.String())
+		if err := topologytest.Run(cmd, func(line string) bool {
+			return strings.HasPrefix(line, "orders "+order+" ") && strings.Contains(line, "order.created")
+		}); err != nil {
+			s.Errorf("the program in %s does not read order %s: %v", reader.language, order, err)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"go/parser"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/binaryandbeyond/seam/connect"
 	"github.com/binaryandbeyond/seam/schemas"
@@ -121,25 +119,11 @@ func reads(t *testing.T, cmd *exec.Cmd, lines int) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), toolTimeout)
 	defer cancel()
-	var says bytes.Buffer
-	cmd.Stderr, cmd.WaitDelay = &says, 5*time.Second
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Cancel() })
 	defer stop()
 	var got []string
-	for in := bufio.NewScanner(out); len(got) < lines && in.Scan(); {
-		got = append(got, in.Text())
-	}
-	_ = cmd.Cancel()
-	_ = cmd.Wait() // it was ended
-	if len(got) < lines {
-		t.Fatalf("%d lines of %d; it says:\n%s", len(got), lines, says.String())
+	if err := topologytest.Run(cmd, func(line string) bool { got = append(got, line); return len(got) == lines }); err != nil {
+		t.Fatalf("%d lines of %d: %v", len(got), lines, err)
 	}
 	return got
 }
