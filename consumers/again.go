@@ -289,9 +289,10 @@ func (e *engine) reread(p *partition, recs []*kgo.Record) {
 			p.again.Handled++ // it is under way
 		default:
 			p.again.Handled++
-			e.receive(rec)
+			e.receive(rec, true)
 			ln := p.lane(keyOf(rec))
-			ln.sort(rec)
+			ln.sort()
+			e.overtaken(ln)
 			e.step(ln)
 		}
 	}
@@ -311,10 +312,7 @@ func (e *engine) rangeRead(p *partition, ev evCommand) {
 }
 
 // sort brings a record that was read late, and came in last, to where it belongs. The head stays while it is under way.
-func (ln *lane) sort(rec *kgo.Record) {
-	if n := len(ln.queue); n > 0 && ln.queue[n-1].rec == rec {
-		ln.queue[n-1].late = true
-	}
+func (ln *lane) sort() {
 	from := 0
 	if ln.busy || ln.waiting {
 		from = 1

@@ -204,15 +204,31 @@ func TestLiveTrafficGoesOn(t *testing.T) {
 	}
 }
 
+// read is the ledger of an order's partition.
+func (b *bench) read(order string) (*ledger.Store, error) {
+	return ledger.Read(b.Context(), ledger.Source{Options: []kgo.Opt{kgo.SeedBrokers(b.kafka.Brokers...)}, Group: b.topo.Group("down"), Serde: b.serde,
+		Ledger: b.topo.Ledger("down"), Parked: b.topo.Parked("down"), Topic: schemas.TopicOrders, TopicID: b.topicID(b.topo.TopicName(schemas.TopicOrders)), Partition: b.partition(order)})
+}
+
 // partitionEntry is what the ledger has of an order's partition itself.
 func (b *bench) partitionEntry(order string) *schemas.LedgerEntry {
 	b.Helper()
-	store, err := ledger.Read(b.Context(), ledger.Source{Options: []kgo.Opt{kgo.SeedBrokers(b.kafka.Brokers...)}, Group: b.topo.Group("down"), Serde: b.serde,
-		Ledger: b.topo.Ledger("down"), Parked: b.topo.Parked("down"), Topic: schemas.TopicOrders, TopicID: b.topicID(b.topo.TopicName(schemas.TopicOrders)), Partition: b.partition(order)})
+	return b.entryOf(order, ledger.PartitionKey)
+}
+
+// orderEntry is what the ledger has of an order.
+func (b *bench) orderEntry(order string) *schemas.LedgerEntry {
+	b.Helper()
+	return b.entryOf(order, order)
+}
+
+func (b *bench) entryOf(order, key string) *schemas.LedgerEntry {
+	b.Helper()
+	store, err := b.read(order)
 	if err != nil {
 		b.Fatal(err)
 	}
-	return store.Entry(ledger.PartitionKey)
+	return store.Entry(key)
 }
 
 // reset commits an offset of a group that has no members, as Kafka's own tool does.

@@ -17,7 +17,7 @@ import (
 // when the event was parked instead, as a call was made before and may not be repeated.
 func (e *engine) ask(ln *lane, it *item, d rules.Decision) bool {
 	it.op, it.key = d.Route.Operation, d.Key
-	id, now := e.in.Idempotency, e.Now()
+	now := e.Now()
 	if why := e.unrepeatable(it, now); why != "" && it.released == "" { // who released it takes the repetition upon himself
 		e.park(ln, it, hold{reason: schemas.ReasonUnknown, detail: why, op: it.op})
 		return false
@@ -29,12 +29,17 @@ func (e *engine) ask(ln *lane, it *item, d rules.Decision) bool {
 		e.line(&e.unfacted, ln)
 		return true
 	}
-	if (!it.intent || it.otherFacts() && !e.probes(it)) && durable(id, d.Route) {
-		if !e.mayIntend(now) {
+	if (!e.intended(ln, it, d.Route, now) || it.otherFacts() && !e.probes(it)) && durable(e.in.Idempotency, d.Route) {
+		if !it.called && !it.reserved && !e.mayIntend(now) {
 			e.line(&e.unintended, ln)
 			return true
 		}
-		e.intend(ln, it)
+		switch {
+		case !e.bounds(ln, it, d.Route):
+			e.intend(ln, it, it.since(now))
+		case !it.reserved || ln.commit <= e.committed: // else the transaction that tells it is under way, or is the next
+			e.bind(ln, it)
+		}
 	}
 	if ln.commit <= e.committed { // else onCommit goes on
 		if it.facts != nil {
@@ -74,21 +79,28 @@ func (e *engine) unrepeatable(it *item, now time.Time) string {
 	switch {
 	case it.unknown && id.None:
 		return "a call was made and its effect is unknown; " + e.in.Name + " cannot be asked and would do it again"
-	case it.unknown && id.Key != "" && id.Remembers > 0 && now.Sub(it.calledAt) >= id.Remembers.D():
+	case it.unknown && id.Key != "" && id.Remembers > 0 && now.Add(e.in.Timeout.D()).Sub(it.calledAt) >= id.Remembers.D():
 		return fmt.Sprintf("a call was made at %s and its effect is unknown; %s forgets keys after %s and would do it again", it.calledAt.UTC().Format(time.RFC3339), e.in.Name, id.Remembers.D())
 	}
 	return ""
 }
 
-// intend writes the operation's intent; the call waits for the transaction that carries it.
-func (e *engine) intend(ln *lane, it *item) {
+// intend writes the operation's intent, of a call that is made at a time or later; it waits for the transaction that carries it.
+func (e *engine) intend(ln *lane, it *item, at time.Time) {
 	if it.facts != nil {
 		it.saw = it.facts.Seen()
 	}
 	entry := *ln.part.store.Entry(ln.key)
-	setIntent(&entry, it, e.Now())
+	setIntent(&entry, it, at)
 	e.put(ln, &entry)
-	if it.intent = true; !it.reserved {
+	it.intent = true
+	ln.part.clear(it)
+	e.reserve(it)
+}
+
+// reserve takes note that a call is intended and not made.
+func (e *engine) reserve(it *item) {
+	if !it.reserved {
 		it.reserved = true
 		e.intents++
 	}
@@ -122,7 +134,7 @@ func (e *engine) call(ln *lane, it *item, d rules.Decision) {
 		req.Facts, it.facts = it.facts, nil // a repetition asks anew
 	}
 	ln.busy = true
-	ln.part.calls++
+	ln.part.calls[it] = now
 	e.inFlight++
 	e.attempt(attempt{ln, it, req, probe, e.gate.epoch, e.handling(ln.part.ctx, ln, it)})
 }
@@ -182,7 +194,7 @@ func (e *engine) cutCalls() {
 		return
 	}
 	for _, p := range e.parts {
-		if p.calls > 0 {
+		if len(p.calls) > 0 {
 			p.cancel()
 			p.ctx, p.cancel = context.WithCancel(e.ctx)
 		}
@@ -193,7 +205,7 @@ func (e *engine) cutCalls() {
 func (e *engine) result(ev evResult) {
 	ln, it, res, now := ev.ln, ev.it, ev.res, e.Now()
 	ln.busy = false
-	ln.part.calls--
+	delete(ln.part.calls, it)
 	e.gate.leave(now, ev.epoch, res)
 	e.counts.attempt(now, res, it.env.TraceParent)
 	if !e.holds(ln, it) {
@@ -227,6 +239,7 @@ func (e *engine) result(ev evResult) {
 		it.released = ""
 		it.uncertain(now.Add(-res.Took))
 		it.unknown, it.settled = true, now.Add(e.in.Idempotency.Settles.D()-res.Took)
+		e.intendCalled(ln, it, it.calledAt)
 		e.again(ln, it, res)
 	case deliver.Retry:
 		if wait := it.settled.Sub(now); ev.probe && wait > 0 {
@@ -279,6 +292,14 @@ func backoff(r topology.Retry, tries int) time.Duration {
 		ceiling *= 2
 	}
 	return time.Duration(rand.Int64N(int64(max(0, min(ceiling, r.Max.D()))) + 1))
+}
+
+// since is when the first call was made that may have had an effect; now when there was none.
+func (it *item) since(now time.Time) time.Time {
+	if it.called {
+		return it.calledAt
+	}
+	return now
 }
 
 // uncertain notes that an attempt may have had an effect.

@@ -20,6 +20,7 @@ type batch struct {
 	seq     int64 // from 1, one more for each batch
 	records []pending
 	dirty   []*lane // whose ledger entries to write, as they are when the transaction is built; each once
+	waiting []*lane // whose next call waits for the transaction, though it carries nothing of them
 	offsets bool    // a watermark moved without any record
 	entries map[*partition][]written
 	commits map[topicPartition]int64
@@ -44,7 +45,9 @@ func (b *batch) add(p *partition, rec *kgo.Record) {
 	b.records = append(b.records, pending{part: p, rec: rec})
 }
 
-func (b *batch) empty() bool { return len(b.records) == 0 && len(b.dirty) == 0 && !b.offsets }
+func (b *batch) empty() bool {
+	return len(b.records) == 0 && len(b.dirty) == 0 && len(b.waiting) == 0 && !b.offsets
+}
 
 // touches tells whether the batch holds anything of a partition.
 func (b *batch) touches(p *partition) bool {
@@ -70,14 +73,23 @@ func (b *batch) drop(p *partition) {
 		}
 	}
 	b.records = kept
-	b.dirty = slices.DeleteFunc(b.dirty, func(ln *lane) bool { return ln.part == p })
+	of := func(ln *lane) bool { return ln.part == p }
+	b.dirty, b.waiting = slices.DeleteFunc(b.dirty, of), slices.DeleteFunc(b.waiting, of)
 }
 
 // change has a lane's ledger entry written by the transaction; the lane's next call waits for that.
 func (b *batch) change(ln *lane) {
+	if ln.commit = b.seq; ln.changed != b.seq {
+		ln.changed = b.seq
+		b.dirty = append(b.dirty, ln)
+	}
+}
+
+// await has a lane's next call wait for the transaction.
+func (b *batch) await(ln *lane) {
 	if ln.commit != b.seq {
 		ln.commit = b.seq
-		b.dirty = append(b.dirty, ln)
+		b.waiting = append(b.waiting, ln)
 	}
 }
 
@@ -92,6 +104,7 @@ func (e *engine) commit() {
 		return // not in the group now: nothing can be committed until it is
 	}
 	b := e.batch
+	e.sayBounds()
 	records := e.build(b)
 	e.batch = newBatch(b.seq + 1)
 	e.committing = b
@@ -318,10 +331,11 @@ func (e *engine) onCommit(ev evCommit) error {
 			p.offsets.done = w
 		}
 	}
-	for p := range b.entries {
+	for p, list := range b.entries {
 		p.store.Shelved(b.seq)
+		p.said(list)
 	}
-	for _, ln := range b.dirty {
+	for _, ln := range slices.Concat(b.dirty, b.waiting) {
 		if e.parts[ln.part.tp] == ln.part {
 			e.step(ln)
 		}
@@ -343,6 +357,11 @@ func (e *engine) repeat(b *batch) {
 	for _, ln := range b.dirty {
 		if e.parts[ln.part.tp] == ln.part {
 			e.batch.change(ln)
+		}
+	}
+	for _, ln := range b.waiting {
+		if e.parts[ln.part.tp] == ln.part {
+			e.batch.await(ln)
 		}
 	}
 	e.batch.offsets = e.batch.offsets || b.offsets

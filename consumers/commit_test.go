@@ -37,7 +37,7 @@ func TestRepeatLeavesOutWhatWasLost(t *testing.T) {
 	aborted.add(lost, rec("lost"))
 	aborted.add(stays, rec("second"))
 	old := &lane{part: stays, key: "B", commit: 1}
-	twice := &lane{part: stays, key: "C", commit: 2}
+	twice := &lane{part: stays, key: "C", commit: 2, changed: 2}
 	e.batch.dirty = append(e.batch.dirty, twice)
 	aborted.dirty = []*lane{{part: lost, key: "A"}, old, twice}
 	e.repeat(aborted)

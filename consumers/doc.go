@@ -25,6 +25,10 @@
 // An intent is in the ledger before the call wherever a repetition would do harm, now (none, probe), once the key is forgotten
 // (key) or because a later event may make the call pointless (superseded_by): see durable. A worker that dies leaves it, and its
 // successor finds it as unknown. Few are intended at once, as after a crash each may be a person's to decide: see mayIntend.
+// Where only the forgetting of a key makes a call worth knowing, one record a transaction tells for a partition below which offset
+// calls may have been made, and since when, in place of an intent for each (see bound); a call whose effect is not known gets one of
+// its own. Of an order only the first event that is not finished can have been called: that one is unknown to the successor, with
+// the time that the bound names.
 //
 // A call whose body names facts is made with facts that its policy allows, judged just before it; while they are refused, or
 // nobody can be asked, it is not made, and only its own order waits (see Facts). What a call made is read back beside all this,

@@ -16,8 +16,8 @@ func cutAfter(grace time.Duration) time.Duration { return grace - min(grace/4, s
 // intent or under the same key.
 func (e *engine) cut() {
 	for _, p := range e.parts {
-		if p.calls > 0 {
-			e.log.Warn("calls outlast the grace of the stop and are ended", "topic", p.tp.topic, "partition", p.tp.partition, "calls", p.calls)
+		if len(p.calls) > 0 {
+			e.log.Warn("calls outlast the grace of the stop and are ended", "topic", p.tp.topic, "partition", p.tp.partition, "calls", len(p.calls))
 			p.cancel()
 		}
 	}
@@ -41,6 +41,7 @@ func (e *engine) drained() bool {
 // withdraw takes back the intents of a partition that goes to another worker whose calls were not made, or certainly had no
 // effect: who finds an intent must believe in its call, and would leave it to a person where a call is never repeated.
 func (e *engine) withdraw(p *partition) {
+	e.unbind(p)
 	for _, ln := range p.lanes {
 		for _, it := range ln.queue {
 			if !it.intent || it.called || it.unknown || ln.busy {

@@ -75,6 +75,7 @@ type names struct {
 	outcomeVersion  []byte                  // ce_specversion
 	outcomeContents []byte                  // content-type
 	outcomeTypes    map[schemas.Kind][]byte // ce_type
+	together        []string                // operations whose calls need no intent each
 }
 
 func newNames(t *topology.Topology, in *topology.Integration) names {
@@ -84,7 +85,7 @@ func newNames(t *topology.Topology, in *topology.Integration) names {
 		types[k] = []byte("seam.outcome." + string(k))
 	}
 	return names{inputs: t.InputTopics(in), reconciliation: out, ledger: ledger, outcomes: out + "-value", ledgerEntries: ledger + "-value",
-		outcomeSource: []byte("/seam/" + in.Name), outcomeVersion: []byte("1.0"), outcomeContents: []byte("application/avro"), outcomeTypes: types}
+		outcomeSource: []byte("/seam/" + in.Name), outcomeVersion: []byte("1.0"), outcomeContents: []byte("application/avro"), outcomeTypes: types, together: togetherOf(in)}
 }
 
 // topicPartition names a partition of an event topic, prefix included.
@@ -228,7 +229,7 @@ func (e *engine) on(ev any) error {
 	switch ev := ev.(type) {
 	case evFetched:
 		for _, rec := range ev.recs {
-			e.receive(rec)
+			e.receive(rec, false)
 		}
 		close(ev.done)
 		e.throttle()
@@ -270,8 +271,8 @@ func (e *engine) on(ev any) error {
 	return nil
 }
 
-// receive puts a record into its order's lane.
-func (e *engine) receive(rec *kgo.Record) {
+// receive puts a record into its order's lane; late says that later ones of its order were read before it.
+func (e *engine) receive(rec *kgo.Record, late bool) {
 	p := e.last // most records come after one of the same partition
 	if p == nil || p.tp.partition != rec.Partition || p.tp.topic != rec.Topic || e.parts[p.tp] != p {
 		p = e.parts[topicPartition{rec.Topic, rec.Partition}]
@@ -281,7 +282,7 @@ func (e *engine) receive(rec *kgo.Record) {
 		return // fetched before a revocation that came first
 	}
 	p.offsets.receive(rec.Offset)
-	it := &item{rec: rec}
+	it := &item{rec: rec, late: late}
 	env, whole := schemas.EnvelopeOf(rec.Headers)
 	if it.env.TraceParent, it.env.TraceState = env.TraceParent, env.TraceState; whole {
 		it.env = env
@@ -296,6 +297,8 @@ func (e *engine) receive(rec *kgo.Record) {
 		counted = "" // what a non-owner says supersedes nothing
 	}
 	ln.push(it, counted)
+	p.suspect(ln, it)
+	p.doubt.end()
 	e.queued++
 	if len(ln.queue) == 1 {
 		e.step(ln)
@@ -327,7 +330,7 @@ func (e *engine) pump() {
 			continue
 		}
 		d := e.decide(ln, it)
-		if d.Action != rules.Call || e.Serde.Erased(it.ev) || !it.intent && durable(e.in.Idempotency, d.Route) { // it was superseded while it waited, or is another
+		if d.Action != rules.Call || e.Serde.Erased(it.ev) || e.unasked(ln, it, d.Route, now) { // it was superseded while it waited, is another, or waited too long
 			e.ready, ln.asked = e.ready[1:], false
 			e.step(ln)
 			continue

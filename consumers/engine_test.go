@@ -120,7 +120,7 @@ func TestNothingIsReceivedForARevokedPartition(t *testing.T) {
 	tp := topicPartition{"orders", 0}
 	p := &partition{tp: tp, offsets: newOffsets(), lanes: map[string]*lane{}, revoked: &drain{}}
 	e := &engine{Config: Config{Topology: &topology.Topology{}}, parts: map[topicPartition]*partition{tp: p}}
-	e.receive(&kgo.Record{Topic: tp.topic, Partition: tp.partition, Offset: 7, Key: []byte("A")})
+	e.receive(&kgo.Record{Topic: tp.topic, Partition: tp.partition, Offset: 7, Key: []byte("A")}, false)
 	if len(p.lanes) != 0 || p.offsets.watermark() != -1 {
 		t.Errorf("%d lanes, watermark %d", len(p.lanes), p.offsets.watermark())
 	}
@@ -209,7 +209,7 @@ func TestARevokedPartitionDrains(t *testing.T) {
 	t.Parallel()
 	tp := topicPartition{"orders", 0}
 	d := &drain{left: 1, done: make(chan struct{})}
-	p := &partition{tp: tp, offsets: newOffsets(), store: ledger.NewStore("orders", "id"), lanes: map[string]*lane{}, revoked: d, calls: 1, cancel: func() {}}
+	p := &partition{tp: tp, offsets: newOffsets(), store: ledger.NewStore("orders", "id"), lanes: map[string]*lane{}, revoked: d, calls: map[*item]time.Time{{}: {}}, cancel: func() {}}
 	e := &engine{Config: Config{Topology: &topology.Topology{Partitions: 1}}.withDefaults(), in: &topology.Integration{}, parts: map[topicPartition]*partition{tp: p}, batch: newBatch(2), gate: newGate(&topology.Integration{})}
 	ln := p.lane("A")
 	ln.push(&item{rec: &kgo.Record{Key: []byte("A")}, discarded: "by ann: never"}, "")
@@ -228,7 +228,8 @@ func TestARevokedPartitionDrains(t *testing.T) {
 	if gone() {
 		t.Error("the partition went while a call was out")
 	}
-	p.calls, e.committing = 0, newBatch(1)
+	clear(p.calls)
+	e.committing = newBatch(1)
 	e.committing.add(p, &kgo.Record{})
 	if gone() {
 		t.Error("the partition went while its outcomes were being committed")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
@@ -99,9 +100,18 @@ func (e *engine) recall(ln *lane, it *item) {
 		return
 	}
 	it.recalled = true
+	if d := &ln.part.doubt; it.doubted && slices.Contains(d.of, route.Operation) {
+		it.op, it.key = route.Operation, rules.Key(e.in, route, it.ev)
+		it.called, it.unknown, it.calledAt = true, true, d.since
+		it.settled = e.Now().Add(e.in.Idempotency.Settles.D())
+	} else {
+		ln.part.clear(it)
+	}
 	for _, op := range it.noted.Operations {
 		if own := op.EventID == it.env.ID && it.ownKey(e.in, route, op.Key); op.State == schemas.OpIntent && op.Name == route.Operation && (own || route.Once && it.again == nil) {
-			it.intent = it.intent || own
+			if it.intent = it.intent || own; own {
+				ln.part.clear(it)
+			}
 			it.op, it.key = op.Name, op.Key
 			it.called, it.unknown, it.calledAt, it.saw = true, true, op.At, op.Facts
 			it.settled = e.Now().Add(e.in.Idempotency.Settles.D()) // it may have been made a moment ago
@@ -251,6 +261,7 @@ func (e *engine) later(ln *lane, it *item, d time.Duration) {
 func (e *engine) pop(ln *lane) {
 	it := ln.pop()
 	e.unreserve(it)
+	ln.part.clear(it)
 	if it.parked == nil {
 		ln.part.offsets.settle(it.rec.Offset)
 		e.queued--

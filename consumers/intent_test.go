@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/binaryandbeyond/seam/consumers"
+	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/schemas"
 )
 
@@ -71,18 +72,25 @@ func (b *bench) intents(ctx context.Context) (map[string]int, error) {
 // the call before it is made.
 func TestCallsThatMustBeKnownAreIntendedFirst(t *testing.T) {
 	t.Parallel()
-	for idempotency, want := range map[string]int{"{none: true}": 1, "{key: Idempotency-Key, remembers: 24h}": 1, `{probe: "GET URL/things?reference={event.id}"}`: 1, "{upsert: true}": 0} {
+	type known struct {
+		intents int
+		below   int64 // CallsBelow of the partition
+	}
+	for idempotency, want := range map[string]known{"{none: true}": {1, 0}, "{key: Idempotency-Key, remembers: 24h}": {0, 1}, `{probe: "GET URL/things?reference={event.id}"}`: {1, 0}, "{upsert: true}": {0, 0}} {
 		t.Run(idempotency, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, strings.Replace(keyed, "{key: Idempotency-Key, remembers: 24h}", idempotency, 1))
-			found := make(chan int, 1)
+			found := make(chan known, 1)
 			b.down.answer = func(n int, r *http.Request) (int, http.Header, bool) {
-				known, err := b.intents(r.Context())
+				intents, err := b.intents(r.Context())
 				if err != nil {
 					t.Error(err)
 				}
-				if n == 1 {
-					found <- known["A"]
+				store, err := b.read("A")
+				if err != nil {
+					t.Error(err)
+				} else if n == 1 {
+					found <- known{intents["A"], store.Entry(ledger.PartitionKey).CallsBelow}
 				}
 				return 200, nil, true
 			}
@@ -90,7 +98,7 @@ func TestCallsThatMustBeKnownAreIntendedFirst(t *testing.T) {
 			b.publish(event("a1", schemas.OrderCreated, "A", 1))
 			b.wait(1)
 			if got := <-found; got != want {
-				t.Errorf("%d intents were in the ledger at the call, want %d", got, want)
+				t.Errorf("the ledger had %+v at the call, want %+v", got, want)
 			}
 		})
 	}

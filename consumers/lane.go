@@ -22,8 +22,8 @@ type partition struct {
 	store   *ledger.Store // nil until restored
 	lanes   map[string]*lane
 	offsets *offsets
-	calls   int
-	ctx     context.Context // of its calls; ended when the partition is lost or its drain takes too long
+	calls   map[*item]time.Time // under way, and since when
+	ctx     context.Context     // of its calls; ended when the partition is lost or its drain takes too long
 	cancel  context.CancelFunc
 	revoked *drain // not nil: no new call; told when the partition is drained and dropped
 
@@ -36,6 +36,9 @@ type partition struct {
 	marked time.Time         // when its own entry was written
 	asked  []evCommand       // of people who want records read again; the first is being read
 	again  schemas.ReadAgain // what the reading under way has come to
+
+	bound bound // of calls without an intent of their own
+	doubt doubt // about the calls of an earlier life
 }
 
 // lane is the events of one order, in order; only its head is handled.
@@ -48,6 +51,7 @@ type lane struct {
 	waiting bool        // a timer will wake the head
 	asked   bool        // it stands in engine.ready, engine.unintended or engine.unfacted
 	commit  int64       // the batch that must be committed before the next call; 0 for none
+	changed int64       // the batch that carries its ledger entry; 0 for none
 	grown   int         // how often events came into the queue: a decision made before may be another now
 }
 
@@ -76,6 +80,7 @@ type item struct {
 	key      string             // idempotency key of its calls
 	intent   bool               // its intent is in the ledger
 	reserved bool               // it counts in engine.intents: intended, and not called yet
+	doubted  bool               // it counts in partition.doubt.open: an earlier life may have called it, and nothing of its own says so
 	unknown  bool               // a call's effect is unknown: probe before repeating, where that is declared
 	called   bool               // some attempt may have had an effect
 	calledAt time.Time          // the first such attempt

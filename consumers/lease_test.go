@@ -125,7 +125,7 @@ func TestLease(t *testing.T) {
 func TestCutCallsSpareWhatComesAfter(t *testing.T) {
 	t.Parallel()
 	calls, cancel := context.WithCancel(t.Context())
-	p := &partition{ctx: calls, cancel: cancel, calls: 1}
+	p := &partition{ctx: calls, cancel: cancel, calls: map[*item]time.Time{{}: {}}}
 	e := &engine{Config: Config{Session: 12 * time.Second}, ctx: t.Context(), lease: &lease{session: 12 * time.Second}, parts: map[topicPartition]*partition{{"orders", 0}: p}}
 	e.cutCalls()
 	if calls.Err() == nil {

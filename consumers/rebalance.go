@@ -97,7 +97,7 @@ func (e *engine) assign(tp topicPartition) error {
 	} else if old != nil {
 		return nil
 	}
-	p := &partition{tp: tp, name: strings.TrimPrefix(tp.topic, e.Topology.Prefix), lanes: map[string]*lane{}, offsets: newOffsets()}
+	p := &partition{tp: tp, name: strings.TrimPrefix(tp.topic, e.Topology.Prefix), lanes: map[string]*lane{}, calls: map[*item]time.Time{}, offsets: newOffsets()}
 	p.ctx, p.cancel = context.WithCancel(e.ctx)
 	e.parts[tp] = p
 	e.share()
@@ -173,6 +173,7 @@ func (e *engine) restored(ev evRestored) error {
 	p.store.OnFault(e.fail) // at once: what it cannot tell must be neither called nor committed
 	p.offsets.start(p.committed)
 	p.marked = e.firstMark(p.store.Entry(ledger.PartitionKey).UpdatedAt)
+	p.inherit()
 	e.resume(p)
 	for _, key := range p.store.ParkedKeys() {
 		e.recheck(p.lane(key))
@@ -213,7 +214,7 @@ func (e *engine) revoke(ev evRevoked) {
 // settleRevoked drops revoked partitions whose calls have ended and whose work is committed.
 func (e *engine) settleRevoked() {
 	for _, p := range e.parts {
-		if p.revoked == nil || p.calls > 0 {
+		if p.revoked == nil || len(p.calls) > 0 {
 			continue
 		}
 		e.withdraw(p)

@@ -66,7 +66,11 @@ var simModes = map[string]string{
 	"upsert": "{upsert: true}",
 	"probe":  `{probe: "GET http://down/{reference}"}`,
 	"none":   "{none: true}",
+	"brief":  "{key: Idempotency-Key, remembers: 40s}", // forgets while processes are frozen, dead or wait
 }
+
+// brief is what the mode of that name has for the time that others have.
+var brief = strings.NewReplacer("give_up_after: 30m", "give_up_after: 30s")
 
 const simRoutes = `
 team: ops
@@ -179,7 +183,11 @@ func (s *sim) setup(ctx context.Context) {
 		"ownership.yaml": {Data: []byte(simOwnership)},
 	}
 	for mode, id := range simModes {
-		fsys["integrations/"+mode+".yaml"] = &fstest.MapFile{Data: []byte("name: " + mode + "\norder: " + order + "\nidempotency: " + id + simRoutes)}
+		routes := simRoutes
+		if mode == "brief" {
+			routes = brief.Replace(routes)
+		}
+		fsys["integrations/"+mode+".yaml"] = &fstest.MapFile{Data: []byte("name: " + mode + "\norder: " + order + "\nidempotency: " + id + routes)}
 	}
 	s.topo, err = topology.Load(fsys, func(string) (string, bool) { return "", false })
 	s.must(err)

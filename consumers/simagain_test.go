@@ -93,11 +93,33 @@ func (s *sim) since(before int, of wanted) []*schemas.Outcome {
 // underWay names a wish that has not come to an end; empty for none.
 func (s *sim) underWay(before int, chosen map[wanted]bool) string {
 	for of := range chosen {
-		if list := s.since(before, of); len(list) == 0 || list[len(list)-1].Reason == schemas.ReasonReplay {
+		list := s.since(before, of)
+		if len(list) == 0 || list[len(list)-1].Reason == schemas.ReasonReplay || list[len(list)-1].Reason == schemas.ReasonBehind && !s.blocked(of) {
 			return fmt.Sprintf("%v:%s", of, told(list))
 		}
 	}
 	return ""
+}
+
+// blocked tells whether an earlier event of a wish's order is parked.
+func (s *sim) blocked(of wanted) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := map[int64]*schemas.Outcome{}
+	order := ""
+	for _, o := range s.outcomes {
+		if o.Integration == of.integration && o.Partition == of.place.partition {
+			if last[o.Offset] = o; o.Offset == of.place.offset {
+				order = o.OrderID
+			}
+		}
+	}
+	for offset, o := range last {
+		if offset < of.place.offset && o.OrderID == order && o.Kind == schemas.Parked {
+			return true
+		}
+	}
+	return false
 }
 
 // checkAgain holds what came of wishes against I7.

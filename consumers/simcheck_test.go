@@ -118,23 +118,23 @@ func (s *sim) checkEffects(in *topology.Integration) {
 	for key, n := range w.done {
 		of := effectsOf(w.effects, key)
 		released := slices.ContainsFunc(of, func(e effect) bool { return s.has(schemas.Release, in.Name, e.event) })
-		if n > 1 && !(in.Idempotency.None && released) { // who releases an unknown call takes its repetition upon himself
+		if n > 1 && !(asks(in) && released) { // who releases an unknown call takes its repetition upon himself
 			s.Errorf("I2: %s: %d effects of key %s: %v; the order's outcomes:%s", in.Name, n, key, of, told(s.outcomesOf(in, of[0].order)))
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range s.outcomes {
-		if made := o.Kind == schemas.Delivered || o.Kind == schemas.AlreadyDone; made && o.Integration == in.Name && w.done[o.IdempotencyKey] != 1 && !(in.Idempotency.None && w.done[o.IdempotencyKey] > 1) {
+		if made := o.Kind == schemas.Delivered || o.Kind == schemas.AlreadyDone; made && o.Integration == in.Name && w.done[o.IdempotencyKey] != 1 && !(asks(in) && w.done[o.IdempotencyKey] > 1) {
 			s.Errorf("I2: %s: %s is %s, and has %d effects", in.Name, o.EventID, o.Kind, w.done[o.IdempotencyKey])
 		}
 	}
-	if in.Idempotency.None && in.Order == "pass" {
+	if asks(in) && in.Order == "pass" {
 		return // what passes a parked call of unknown effect may be overtaken by it: that is what pass says
 	}
 	newest := map[string]string{}
 	for _, e := range w.effects {
-		if e.operation != "book" || in.Idempotency.None && s.gaveUp(in, e.order) {
+		if e.operation != "book" || asks(in) && s.gaveUp(in, e.order) {
 			continue // the effect that nobody knew of is the newer one
 		}
 		if cmp, ok := schemas.CompareVersions(e.version, newest[e.order]); ok && cmp < 0 {
@@ -231,4 +231,9 @@ func (s *sim) until(ctx context.Context, what string, ask func() error) {
 		pause(ctx, time.Second)
 	}
 	s.Errorf("%s: %v", what, err)
+}
+
+// asks tells whether a call of unknown effect may have to wait for a person, who then takes its repetition upon himself.
+func asks(in *topology.Integration) bool {
+	return in.Idempotency.None || in.Idempotency.Remembers > 0 && in.Idempotency.Remembers.D() < simFaults
 }

@@ -38,26 +38,28 @@ type world struct {
 	mu      sync.Mutex
 	rng     *rand.Rand
 	mood    mood
-	done    map[string]int // effects by idempotency key
-	effects []effect       // in the order they were made
-	writes  []effect       // and with the repetitions of an upsert
+	done    map[string]int       // effects by idempotency key
+	known   map[string]time.Time // until when a key that was seen is remembered
+	effects []effect             // in the order they were made
+	writes  []effect             // and with the repetitions of an upsert
 	calls   int
 }
 
 func newWorld(in *topology.Integration, seed uint64) *world {
-	return &world{in: in, rng: rand.New(rand.NewPCG(seed, 11)), done: map[string]int{}}
+	return &world{in: in, rng: rand.New(rand.NewPCG(seed, 11)), done: map[string]int{}, known: map[string]time.Time{}}
 }
 
-// make has the effect of a request, as the mode allows it.
-func (w *world) make(r deliver.Request) {
+// make has the effect of a request that arrived at a time, as the mode allows it.
+func (w *world) make(r deliver.Request, arrived time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	e := effect{r.Key, r.Route.Operation, r.Event.Subject, r.Event.SourceVersion, r.Event.ID}
 	w.writes = append(w.writes, e)
 	id := w.in.Idempotency
-	if w.done[r.Key] > 0 && (id.Key != "" || id.Upsert) {
+	if w.done[r.Key] > 0 && (id.Key != "" && arrived.Before(w.known[r.Key]) || id.Upsert) {
 		return
 	}
+	w.known[r.Key] = arrived.Add(id.Remembers.D())
 	w.done[r.Key]++
 	w.effects = append(w.effects, e)
 }
@@ -104,7 +106,8 @@ type simKind struct {
 func (k *simKind) Deliver(ctx context.Context, r deliver.Request) deliver.Result {
 	effectAt, answerAt, answer := k.world.plan()
 	if effectAt >= 0 {
-		time.AfterFunc(effectAt, func() { k.world.make(r) })
+		arrived := time.Now()
+		time.AfterFunc(effectAt, func() { k.world.make(r, arrived) })
 	}
 	return k.await(ctx, answerAt, answer)
 }

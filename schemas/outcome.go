@@ -194,6 +194,12 @@ type LedgerEntry struct {
 	Corrections  []Corrected       // what persons decided of fields, the newest of each
 	UpdatedAt    time.Time
 	ReadAgain    *ReadAgain // of a partition's own entry (ledger.PartitionKey): the newest replay it took in
+	// CallsBelow is of a partition's own entry: calls of the operations CallsOf may have been made for events below that offset,
+	// without an intent of their own, since CallsSince; 0 for none. Of an order only the first event that is not finished can
+	// have been called.
+	CallsBelow int64
+	CallsSince time.Time
+	CallsOf    []string
 }
 
 // ParkedRecord is an event that waits: the value of parked.<integration>.

@@ -1,0 +1,177 @@
+package consumers
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/binaryandbeyond/seam/consumers/ledger"
+	"github.com/binaryandbeyond/seam/consumers/rules"
+	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology"
+)
+
+// doubtful is a partition whose earlier owner may have called below an offset, and up to where each order was settled.
+func doubtful(below int64, settled map[string]int64) *partition {
+	p := &partition{tp: topicPartition{"orders", 0}, name: "orders", store: ledger.NewStore("orders", "id"), lanes: map[string]*lane{}, calls: map[*item]time.Time{}, offsets: newOffsets()}
+	for key, offset := range settled {
+		p.store.Put(&schemas.LedgerEntry{Topic: "orders", TopicID: "id", Key: key, Settled: offset}, 1)
+	}
+	p.store.Put(&schemas.LedgerEntry{Topic: "orders", TopicID: "id", Key: ledger.PartitionKey, Settled: -1, CallsBelow: below, CallsSince: time.Unix(1, 0), CallsOf: []string{"book"}}, 1)
+	return p
+}
+
+// TestWhatIsInDoubt: of each order the first event that is not settled, below the bound; whether it comes before the ledger is
+// restored or after. The doubt ends when all came and each has an outcome or an intent.
+func TestWhatIsInDoubt(t *testing.T) {
+	t.Parallel()
+	type came struct {
+		key    string
+		offset int64
+		late   bool
+	}
+	events := []came{{"A", 0, false}, {"B", 1, false}, {"A", 2, false}, {"C", 3, false}, {"A", 1, true}, {"B", 4, false}, {"D", 5, false}, {"A", 6, false}}
+	for before := range len(events) + 1 {
+		p := doubtful(6, map[string]int64{"A": 0, "B": 4})
+		var items []*item
+		take := func(c came) {
+			it := &item{rec: &kgo.Record{Key: []byte(c.key), Offset: c.offset}, late: c.late}
+			p.lane(c.key).push(it, "")
+			items = append(items, it)
+		}
+		for _, c := range events[:before] {
+			take(c)
+		}
+		p.inherit()
+		for _, c := range events[before:] {
+			take(c)
+			p.suspect(p.lane(c.key), items[len(items)-1])
+			p.doubt.end()
+		}
+		var got []int
+		for i, it := range items {
+			if it.doubted {
+				got = append(got, i)
+			}
+		}
+		if diff := cmp.Diff([]int{2, 3, 6}, got); diff != "" { // A's at 2, C's at 3, D's at 5
+			t.Errorf("%d events came before the ledger: in doubt (-want +got):\n%s", before, diff)
+		}
+		for _, i := range got {
+			if p.doubt.below != 6 {
+				t.Errorf("the doubt ended before the event at %d was known", items[i].rec.Offset)
+			}
+			p.clear(items[i])
+			p.clear(items[i]) // twice is once
+		}
+		if diff := cmp.Diff(doubt{}, p.doubt, cmp.AllowUnexported(doubt{})); diff != "" {
+			t.Errorf("all is known, and the doubt does not end: %s", diff)
+		}
+	}
+}
+
+// TestADoubtLastsUntilAllCame: what is known by then says nothing of what did not come yet.
+func TestADoubtLastsUntilAllCame(t *testing.T) {
+	t.Parallel()
+	p := doubtful(6, nil)
+	p.inherit()
+	it := &item{rec: &kgo.Record{Key: []byte("A"), Offset: 4}}
+	p.suspect(p.lane("A"), it)
+	p.clear(it)
+	if p.doubt.below != 6 {
+		t.Error("the doubt ended before the event at 5 came")
+	}
+}
+
+// TestACommittedBoundIsNoDoubt: everything below is settled.
+func TestACommittedBoundIsNoDoubt(t *testing.T) {
+	t.Parallel()
+	p := doubtful(6, nil)
+	p.committed = 6
+	if p.inherit(); p.doubt.below != 0 {
+		t.Errorf("below %d", p.doubt.below)
+	}
+}
+
+// bounded is an engine with one partition, and the rules of one route.
+func bounded(route topology.Route) (*engine, *partition) {
+	p := doubtful(0, nil)
+	in := &topology.Integration{Name: "down", InFlight: 1, Idempotency: topology.Idempotency{Key: "K", Remembers: topology.Duration(24 * time.Hour)}, Deliver: []topology.Route{route}}
+	e := &engine{Config: Config{Topology: &topology.Topology{Partitions: 1}}.withDefaults(), in: in, owners: rules.NewOwners(nil), gate: newGate(in), parts: map[topicPartition]*partition{p.tp: p}, batch: newBatch(7)}
+	e.names.together = togetherOf(in)
+	return e, p
+}
+
+// head puts an event at the head of its order's lane.
+func (p *partition) at(key string, offset int64) (*lane, *item) {
+	ev := &schemas.Event{ID: schemas.EventID(key), Type: schemas.OrderUpdated, Subject: key}
+	it := &item{rec: &kgo.Record{Key: []byte(key), Offset: offset}, ev: ev, env: schemas.Envelope{ID: ev.ID}, noted: &schemas.LedgerEntry{}, op: "book"}
+	p.lane(key).push(it, "")
+	return p.lane(key), it
+}
+
+// TestABoundIsToldBeforeItsCalls: one record tells of many, and the oldest call under way is not younger than it says.
+func TestABoundIsToldBeforeItsCalls(t *testing.T) {
+	t.Parallel()
+	e, p := bounded(topology.Route{On: []schemas.EventType{schemas.OrderUpdated}, Operation: "book"})
+	now := e.Now()
+	route := &e.in.Deliver[0]
+	a, first := p.at("A", 3)
+	b, second := p.at("B", 9)
+	_, under := p.at("C", 1)
+	p.calls[under] = now.Add(-time.Minute)
+	e.bind(b, second)
+	e.bind(a, first)
+	if e.intended(a, first, route, now) || e.intents != 2 || e.batch.empty() {
+		t.Errorf("intended before it is told: %v, %d, nothing to write: %v", e.intended(a, first, route, now), e.intents, e.batch.empty())
+	}
+	e.sayBounds()
+	e.build(e.batch)
+	entry := p.store.Entry(ledger.PartitionKey)
+	if entry.CallsBelow != 10 || !entry.CallsSince.Equal(now.Add(-time.Minute)) || !slices.Equal(entry.CallsOf, []string{"book"}) {
+		t.Errorf("the ledger is told below %d since %s of %v", entry.CallsBelow, entry.CallsSince, entry.CallsOf)
+	}
+	if e.intended(a, first, route, now) {
+		t.Error("intended before that is committed")
+	}
+	p.said(e.batch.entries[p])
+	for offset, want := range map[int64]bool{0: true, 9: true, 10: false} {
+		if got := e.intended(a, &item{rec: &kgo.Record{Offset: offset}}, route, now); got != want {
+			t.Errorf("the event at %d is intended: %v", offset, got)
+		}
+	}
+	if e.intended(a, first, route, now.Add(2*boundLasts)) {
+		t.Error("a bound of long ago makes calls of now look as old")
+	}
+	for name, it := range map[string]*item{"parked": {parked: &schemas.ParkedRecord{}}, "late": {late: true}, "to be delivered again": {again: &schemas.Replay{}}, "uncertain": {called: true}} {
+		if it.rec = first.rec; e.intended(a, it, route, now) {
+			t.Errorf("what is %s has no intent of its own", name)
+		}
+	}
+	for name, other := range map[string]*topology.Route{"once": {Once: true}, "superseded": {SupersededBy: []schemas.EventType{schemas.OrderCancelled}}} {
+		if e.intended(a, first, other, now) {
+			t.Errorf("a call that is %s has no intent of its own", name)
+		}
+	}
+}
+
+// TestACallThatIsOvertakenIsKnownByItself: an earlier event of its order came late and stands before it after a crash.
+func TestACallThatIsOvertakenIsKnownByItself(t *testing.T) {
+	t.Parallel()
+	e, p := bounded(topology.Route{On: []schemas.EventType{schemas.OrderUpdated}, Operation: "book"})
+	ln, it := p.at("A", 3)
+	e.overtaken(ln)
+	if it.intent {
+		t.Error("what is not called has an intent")
+	}
+	at := time.Unix(5, 0).UTC()
+	p.calls[it] = at
+	e.overtaken(ln)
+	want := []schemas.Operation{{Name: "book", State: schemas.OpIntent, EventID: "A", At: at}}
+	if diff := cmp.Diff(want, p.store.Entry("A").Operations); diff != "" || !it.intent || e.intents != 0 {
+		t.Errorf("intent %v, %d intended: %s", it.intent, e.intents, diff)
+	}
+}
