@@ -1,6 +1,7 @@
 package consumers_test
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -165,6 +166,42 @@ func TestOnlyWhatIsToldIsOpened(t *testing.T) {
 	if n := counted.opened.Load(); n != 1 {
 		t.Errorf("%d events were opened, and one was told", n)
 	}
+	if body := <-told; !strings.Contains(body, "ada@example.org") {
+		t.Errorf("the downstream was told %s", body)
+	}
+}
+
+// unread is keys that nobody has read yet: nothing opens before Learn.
+type unread struct {
+	schemas.Sealer
+	learned atomic.Bool
+}
+
+func (u *unread) Open(subject string, id schemas.EventID, sealed []byte) ([]byte, error) {
+	if !u.learned.Load() {
+		return nil, schemas.ErrNoKey
+	}
+	return u.Sealer.Open(subject, id, sealed)
+}
+
+func (u *unread) Learn(ctx context.Context) error {
+	err := u.Sealer.Learn(ctx)
+	if err == nil {
+		u.learned.Store(true)
+	}
+	return err
+}
+
+// TestWhatWaitedForItsKeyIsToldWhole: the first event under keys that the worker has to read is opened beside all else.
+func TestWhatWaitedForItsKeyIsToldWhole(t *testing.T) {
+	t.Parallel()
+	b := newOwnedBench(t, "order.email: {owner: shop, page: ops}"+ownership, strings.ReplaceAll(keyed, "{reference: event.id}", "{reference: event.id, to: order.email}"))
+	_, workers, worker := b.sealed()
+	told := make(chan string, 1)
+	b.down.read = func(body []byte) { told <- string(body) }
+	b.start(worker, func(c *consumers.Config) { c.Serde.SealWith(&unread{Sealer: workers}) })
+	b.publish(of("a1", schemas.OrderCreated, "A", 1))
+	b.wait(1)
 	if body := <-told; !strings.Contains(body, "ada@example.org") {
 		t.Errorf("the downstream was told %s", body)
 	}

@@ -54,7 +54,8 @@ type Decision struct {
 	Reason   schemas.Reason
 	Detail   string
 	Route    *topology.Route  // with Call and Hold
-	Event    *schemas.Event   // with Call: the event less what is withheld
+	Event    *schemas.Event   // with Call: the event less Dropped
+	Dropped  schemas.FieldSet // with Call: what is withheld
 	Withheld []string         // fields of the event that are not sent; nil when all are
 	Why      []schemas.Reason // why, one for each of Withheld
 	Fields   schemas.FieldSet // with Call: what is sent, for Apply
@@ -62,6 +63,12 @@ type Decision struct {
 	Key      string           // with Call: the idempotency key of every attempt
 	Needs    []schemas.EventType
 	Until    time.Time // with Hold: when a person is asked; zero: now
+}
+
+// Of is the decision about the same event, opened: what is personal of it changes nothing of what was decided.
+func (d Decision) Of(ev *schemas.Event) Decision {
+	d.Event = schemas.Without(ev, d.Dropped)
+	return d
 }
 
 // Decide says what the integration does with the event. Explain says why in full.
@@ -103,7 +110,8 @@ func decide(in *topology.Integration, own *Owners, f Facts, t *trace) Decision {
 	d.Withheld, d.Why = s.withheld(own)
 	if d.Action == Call {
 		d.Fields, d.Forced = s.left(), s.forced
-		d.Event, d.Key = schemas.Without(ev, s.said&^s.left()), KeyAgain(Key(in, route, ev), f.Again)
+		d.Dropped, d.Key = s.said&^s.left(), KeyAgain(Key(in, route, ev), f.Again)
+		d.Event = schemas.Without(ev, d.Dropped)
 	}
 	return d
 }
