@@ -125,7 +125,7 @@ func (e *engine) call(ln *lane, it *item, d rules.Decision) {
 	if it.first.IsZero() {
 		it.first, it.shutAt = now, e.gate.shutFor(now)
 	}
-	req := deliver.Request{Event: d.Event, Whole: it.ev, Route: d.Route, Key: it.key, Attempt: it.tries, Topic: ln.part.name, Partition: ln.part.tp.partition, TraceParent: it.env.TraceParent, TraceState: it.env.TraceState, Answers: e.Contracts.Integration(e.in, d.Route), SendBy: time.Now().Add(e.lease.left())}
+	req := deliver.Request{Event: d.Sent(it.ev), Whole: it.ev, Route: d.Route, Key: it.key, Attempt: it.tries, Topic: ln.part.name, Partition: ln.part.tp.partition, TraceParent: it.env.TraceParent, TraceState: it.env.TraceState, Answers: e.Contracts.Integration(e.in, d.Route), SendBy: time.Now().Add(e.lease.left())}
 	probe := e.probes(it)
 	if !probe {
 		if it.facts != nil {

@@ -231,10 +231,6 @@ func (e *engine) decodedItem(ln *lane, it *item, ev *schemas.Event, opened bool,
 	switch {
 	case err == nil:
 		it.ev, it.opened = ev, opened
-		if it.decision != nil { // was made before it was opened
-			d := it.decision.Of(ev)
-			it.decision = &d
-		}
 		// The value is the event; headers may be missing or another's.
 		it.env = schemas.Envelope{ID: ev.ID, Type: ev.Type, Source: ev.Source, System: ev.System, Subject: ev.Subject, BusinessID: ev.BusinessID, SourceVersion: ev.SourceVersion, Time: ev.Time, TraceParent: it.env.TraceParent, TraceState: it.env.TraceState}
 	case undecodable(err):

@@ -29,12 +29,12 @@ const hiddenValue = "***"
 
 // show is the request of a decision to call; its error is why the event does not fill it.
 func (l *Lane) show(in Input, d rules.Decision) (*Request, error) {
-	req := deliver.Request{Event: d.Event, Whole: in.Event, Route: d.Route, Facts: cmp.Or(in.Facts, factsLater), Key: d.Key, Attempt: 1, Topic: in.Event.Type.Topic(), Partition: in.Partition, TraceParent: in.TraceParent}
+	req := deliver.Request{Event: d.Sent(in.Event), Whole: in.Event, Route: d.Route, Facts: cmp.Or(in.Facts, factsLater), Key: d.Key, Attempt: 1, Topic: in.Event.Type.Topic(), Partition: in.Partition, TraceParent: in.TraceParent}
 	open, err := l.shown(req)
 	if err != nil || l.cfg.Personal {
 		return open, err
 	}
-	req.Event = schemas.Masked(d.Event)
+	req.Event = schemas.Masked(req.Event)
 	route := *d.Route
 	route.Required, req.Route = nil, &route
 	masked, err := l.shown(req)

@@ -177,7 +177,7 @@ func TestRandomFacts(t *testing.T) {
 // checkCall is what no call may break.
 func checkCall(t *testing.T, in *topology.Integration, f Facts, d Decision) {
 	t.Helper()
-	for _, v := range schemas.FieldsOf(d.Event) {
+	for _, v := range schemas.FieldsOf(d.Sent(f.Event)) {
 		if o := entries[v.Field].Owner; !o.Has(f.Event.System) || o.Has(in.System) {
 			t.Fatalf("%s of %s is written into %s by %s", v.Field, o, in.System, f.Event.System)
 		}

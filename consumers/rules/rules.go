@@ -19,7 +19,7 @@ type Action int
 const (
 	Finish Action = iota // an outcome without a call: Decision.Kind, final
 	Hold                 // park it: Decision.Reason, Needs, Until
-	Call                 // deliver Decision.Event by Decision.Route
+	Call                 // deliver Decision.Sent by Decision.Route
 )
 
 // String is the word of the trace.
@@ -54,8 +54,7 @@ type Decision struct {
 	Reason   schemas.Reason
 	Detail   string
 	Route    *topology.Route  // with Call and Hold
-	Event    *schemas.Event   // with Call: the event less Dropped
-	Dropped  schemas.FieldSet // with Call: what is withheld
+	Dropped  schemas.FieldSet // with Call: what is withheld of the event: see Sent
 	Withheld []string         // fields of the event that are not sent; nil when all are
 	Why      []schemas.Reason // why, one for each of Withheld
 	Fields   schemas.FieldSet // with Call: what is sent, for Apply
@@ -65,11 +64,9 @@ type Decision struct {
 	Until    time.Time // with Hold: when a person is asked; zero: now
 }
 
-// Of is the decision about the same event, opened: what is personal of it changes nothing of what was decided.
-func (d Decision) Of(ev *schemas.Event) Decision {
-	d.Event = schemas.Without(ev, d.Dropped)
-	return d
-}
+// Sent is what is told of the event that was decided about, which may have been opened since: what is personal of it changes
+// nothing of a decision.
+func (d *Decision) Sent(ev *schemas.Event) *schemas.Event { return schemas.Without(ev, d.Dropped) }
 
 // Decide says what the integration does with the event. Explain says why in full.
 func Decide(in *topology.Integration, own *Owners, f Facts) Decision { return decide(in, own, f, nil) }
@@ -111,7 +108,6 @@ func decide(in *topology.Integration, own *Owners, f Facts, t *trace) Decision {
 	if d.Action == Call {
 		d.Fields, d.Forced = s.left(), s.forced
 		d.Dropped, d.Key = s.said&^s.left(), KeyAgain(Key(in, route, ev), f.Again)
-		d.Event = schemas.Without(ev, d.Dropped)
 	}
 	return d
 }

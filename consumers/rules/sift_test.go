@@ -90,9 +90,9 @@ func play(t *testing.T, in *topology.Integration, own *Owners, steps ...step) (l
 			t.Errorf("%s: %d fields are withheld for %d reasons", s.tells, len(d.Withheld), len(d.Why))
 		}
 		if d.Action == Call {
-			line += ": " + strings.Join(schemas.Says(d.Event).Names(), " ")
-			if schemas.Says(d.Event) != d.Fields {
-				t.Errorf("%s: %v is sent, and %v noted", s.tells, schemas.Says(d.Event).Names(), d.Fields.Names())
+			line += ": " + strings.Join(schemas.Says(d.Sent(ev)).Names(), " ")
+			if schemas.Says(d.Sent(ev)) != d.Fields {
+				t.Errorf("%s: %v is sent, and %v noted", s.tells, schemas.Says(d.Sent(ev)).Names(), d.Fields.Names())
 			}
 			c := *entry
 			entry = &c
