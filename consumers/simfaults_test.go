@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -179,7 +180,35 @@ func (s *sim) settle(ctx context.Context) {
 			return
 		}
 	}
-	s.Errorf("I9: not settled %s after the last fault: %s", simCalm, s.behind(ctx))
+	s.Errorf("I9: not settled %s after the last fault: %s; %s", simCalm, s.behind(ctx), s.unread(ctx))
+}
+
+// unread says what of the outcomes was not read, and who holds it up; empty for nothing.
+func (s *sim) unread(ctx context.Context) string {
+	ends, err := s.adm.ListEndOffsets(ctx, "reconciliation")
+	s.must(err)
+	stable, err := s.adm.ListCommittedOffsets(ctx, "reconciliation")
+	s.must(err)
+	open, err := s.adm.DescribeProducers(ctx, kadm.TopicsSet{"reconciliation": nil})
+	s.must(err)
+	var out []string
+	for p := range s.topo.Partitions {
+		end, _ := ends.Lookup("reconciliation", p)
+		last, _ := stable.Lookup("reconciliation", p)
+		s.mu.Lock()
+		read := s.read[p]
+		s.mu.Unlock()
+		if read == end.Offset {
+			continue
+		}
+		out = append(out, fmt.Sprintf("outcomes of partition %d are read to %d, stable to %d, of %d", p, read, last.Offset, end.Offset))
+		open.EachProducer(func(d kadm.DescribedProducer) {
+			if d.Partition == p && d.CurrentTxnStartOffset >= 0 {
+				out = append(out, fmt.Sprintf("producer %d/%d has a transaction open from %d on, since %s", d.ProducerID, d.ProducerEpoch, d.CurrentTxnStartOffset, time.UnixMilli(d.LastTimestamp).UTC()))
+			}
+		})
+	}
+	return strings.Join(out, ", ")
 }
 
 // behind says which group has not committed the end of which partition; empty when all have.

@@ -189,7 +189,8 @@ type FileRule struct {
 type Idempotency struct {
 	// Key is the header that carries a stable key; the downstream does a key's work once.
 	Key string `yaml:"key"`
-	// Remembers is how long the downstream knows a key. Required with Key.
+	// Remembers is how long the downstream knows a key. Required with Key. A call of unknown effect that is older, or will be
+	// within Timeout, waits for a person.
 	Remembers Duration `yaml:"remembers"`
 	// Upsert true: the request names the record by our id, so that writing it twice is writing it once.
 	Upsert bool `yaml:"upsert"`
