@@ -33,7 +33,7 @@ func TestWhatIsInDoubt(t *testing.T) {
 		offset int64
 		late   bool
 	}
-	events := []came{{"A", 0, false}, {"B", 1, false}, {"A", 2, false}, {"C", 3, false}, {"A", 1, true}, {"B", 4, false}, {"D", 5, false}, {"A", 6, false}}
+	events := []came{{"A", 0, false}, {"B", 1, false}, {"A", 2, false}, {"C", 3, false}, {"A", 1, true}, {"E", 1, true}, {"B", 4, false}, {"E", 4, false}, {"D", 5, false}, {"A", 6, false}}
 	for before := range len(events) + 1 {
 		p := doubtful(6, map[string]int64{"A": 0, "B": 4})
 		var items []*item
@@ -57,7 +57,7 @@ func TestWhatIsInDoubt(t *testing.T) {
 				got = append(got, i)
 			}
 		}
-		if diff := cmp.Diff([]int{2, 3, 6}, got); diff != "" { // A's at 2, C's at 3, D's at 5
+		if diff := cmp.Diff([]int{2, 3, 7, 8}, got); diff != "" { // A's at 2, C's at 3, E's at 4, D's at 5
 			t.Errorf("%d events came before the ledger: in doubt (-want +got):\n%s", before, diff)
 		}
 		for _, i := range got {
@@ -151,6 +151,11 @@ func TestABoundIsToldBeforeItsCalls(t *testing.T) {
 			t.Errorf("what is %s has no intent of its own", name)
 		}
 	}
+	p.doubt.below = 1
+	if e.intended(a, first, route, now) {
+		t.Error("a bound of this life hides what an earlier one may have called")
+	}
+	p.doubt.below = 0
 	for name, other := range map[string]*topology.Route{"once": {Once: true}, "superseded": {SupersededBy: []schemas.EventType{schemas.OrderCancelled}}} {
 		if e.intended(a, first, other, now) {
 			t.Errorf("a call that is %s has no intent of its own", name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"time"
 
@@ -80,12 +81,17 @@ func unread(ctx context.Context, adm *kadm.Client, topic string) (at map[int32]k
 	return at, left, nil
 }
 
-// WhileElecting asks again while the answer is one that passes by itself, such as that a leader is being elected, until ctx ends.
-// A topic that is not there does not pass.
+// leaderAway is how long WhileElecting asks a leader that cannot be reached: longer than a cluster takes to notice that a broker
+// died and to make another the leader.
+const leaderAway = 30 * time.Second
+
+// WhileElecting asks again while the answer is one that passes by itself, such as that a leader is being elected, until ctx ends;
+// and for 30 s while a leader cannot be reached, as another may take its place. A topic that is not there does not pass.
 func WhileElecting(ctx context.Context, ask func() error) error {
-	for {
+	for began := time.Now(); ; {
 		err := ask()
-		if err == nil || !kerr.IsRetriable(err) || errors.Is(err, kerr.UnknownTopicOrPartition) {
+		passes := kerr.IsRetriable(err) && !errors.Is(err, kerr.UnknownTopicOrPartition) || unreachable(err) && time.Since(began) < leaderAway
+		if err == nil || !passes {
 			return err
 		}
 		select {
@@ -94,6 +100,18 @@ func WhileElecting(ctx context.Context, ask func() error) error {
 		case <-time.After(250 * time.Millisecond):
 		}
 	}
+}
+
+// unreachable tells whether a request failed only at brokers that could not be reached, while it is known who they are.
+func unreachable(err error) bool {
+	shards, ok := errors.AsType[*kadm.ShardErrors](err)
+	if !ok {
+		return false
+	}
+	return !slices.ContainsFunc(shards.Errs, func(e kadm.ShardError) bool {
+		_, dialed := errors.AsType[*net.OpError](e.Err)
+		return !dialed && !kerr.IsRetriable(e.Err)
+	})
 }
 
 // PartitionOf is the partition of a key among n, by Kafka's default partitioner (murmur2): where everything of an order lies.
