@@ -15,10 +15,11 @@ import (
 	"github.com/binaryandbeyond/seam/schemas"
 )
 
-// leftBound is what a worker that died had told of an order's partition: below which offset it may have called, since when.
-func (b *bench) leftBound(order string, below int64, since time.Time, of ...string) {
+// leftBound is what a worker that died had told of an order's partition of an event topic by Kafka's id: below which offset it may
+// have called, since when.
+func (b *bench) leftBound(topicID, order string, below int64, since time.Time, of ...string) {
 	b.Helper()
-	e := &schemas.LedgerEntry{Topic: schemas.TopicOrders, TopicID: b.topicID(b.topo.TopicName(schemas.TopicOrders)), Key: ledger.PartitionKey, Settled: -1, CallsBelow: below, CallsSince: since, CallsOf: of, UpdatedAt: since}
+	e := &schemas.LedgerEntry{Topic: schemas.TopicOrders, TopicID: topicID, Key: ledger.PartitionKey, Settled: -1, CallsBelow: below, CallsSince: since, CallsOf: of, UpdatedAt: since}
 	topic := b.topo.Ledger("down")
 	value, err := b.serde.EncodeLedgerEntry(b.Context(), topic+"-value", e)
 	if err != nil {
@@ -48,6 +49,7 @@ func TestCallsOfADeadWorker(t *testing.T) {
 		"the key is forgotten":            {key, 3, 25 * time.Hour, "do", []string{"a1=parked/unknown", "a2=delivered"}, 1}, // a2 waited for a1, and was not called
 		"it had not come so far":          {key, 0, 25 * time.Hour, "do", []string{"a1=delivered", "a2=delivered"}, 2},
 		"its calls had intents":           {key, 3, 25 * time.Hour, "other", []string{"a1=delivered", "a2=delivered"}, 2},
+		"the topic was made anew":         {key, 3, 25 * time.Hour, "do", []string{"a1=delivered", "a2=delivered"}, 2},
 		"a repetition does no harm now":   {"{upsert: true}", 3, 25 * time.Hour, "do", []string{"a1=delivered", "a2=delivered"}, 2},
 		"a repetition does harm now":      {"{none: true}", 3, time.Second, "do", []string{"a1=parked/unknown", "a2=delivered"}, 1},
 		"it can be asked for now, and is": {`{probe: "GET URL/things?reference={event.id}"}`, 3, time.Second, "do", []string{"a1=already_done", "a2=delivered"}, 1},
@@ -59,7 +61,11 @@ func TestCallsOfADeadWorker(t *testing.T) {
 				b.down.effects["a1"] = 1
 			}
 			b.publish(event("a1", schemas.OrderCreated, "A", 1), event("a2", schemas.OrderUpdated, "A", 2))
-			b.leftBound("A", tt.below, time.Now().Add(-tt.ago), tt.of)
+			id := b.topicID(b.topo.TopicName(schemas.TopicOrders))
+			if strings.Contains(name, "anew") {
+				id = "another"
+			}
+			b.leftBound(id, "A", tt.below, time.Now().Add(-tt.ago), tt.of)
 			b.start()
 			if diff := cmp.Diff(tt.want, kinds(b.wait(2))); diff != "" {
 				t.Error(diff)
@@ -90,7 +96,7 @@ func TestWhatADeadWorkerMayHaveCalledIsKnownByItself(t *testing.T) {
 		return 200, nil, true
 	}
 	b.publish(event("a1", schemas.OrderCreated, "A", 1))
-	b.leftBound("A", 1, since, "do")
+	b.leftBound(b.topicID(b.topo.TopicName(schemas.TopicOrders)), "A", 1, since, "do")
 	b.start()
 	b.wait(1)
 	if got := <-called; got.State != schemas.OpIntent || got.EventID != "a1" || !got.At.Equal(since) {

@@ -40,7 +40,11 @@ func TestRepeatLeavesOutWhatWasLost(t *testing.T) {
 	twice := &lane{part: stays, key: "C", commit: 2, changed: 2}
 	e.batch.dirty = append(e.batch.dirty, twice)
 	aborted.dirty = []*lane{{part: lost, key: "A"}, old, twice}
+	aborted.waiting = []*lane{{part: lost, key: "A"}, {part: stays, key: "D", commit: 1}, {part: stays, key: "E", commit: 2}}
 	e.repeat(aborted)
+	if w := e.batch.waiting; len(w) != 1 || w[0].key != "D" || w[0].commit != 2 {
+		t.Errorf("%d lanes wait for the repetition, want D, which nothing else wakes", len(w))
+	}
 	var got []string
 	for i, r := range e.batch.records {
 		if got = append(got, string(r.rec.Value)); i < 2 && r.rec.Context != nil {
@@ -165,8 +169,8 @@ func TestUncertainSince(t *testing.T) {
 	it := &item{unknown: true}
 	it.uncertain(first)
 	it.uncertain(first.Add(time.Hour))
-	e := &engine{in: &topology.Integration{Name: "down", Idempotency: topology.Idempotency{Key: "K", Remembers: topology.Duration(24 * time.Hour)}}}
-	for age, want := range map[time.Duration]bool{24*time.Hour - 1: true, 24 * time.Hour: false} {
+	e := &engine{in: &topology.Integration{Name: "down", Timeout: topology.Duration(time.Minute), Idempotency: topology.Idempotency{Key: "K", Remembers: topology.Duration(24 * time.Hour)}}}
+	for age, want := range map[time.Duration]bool{24*time.Hour - time.Minute - 1: true, 24*time.Hour - time.Minute: false} { // it may arrive as late as its timeout
 		if why := e.unrepeatable(it, first.Add(age)); (why == "") != want {
 			t.Errorf("%s after the first call: repeatable %v (%s), want %v", age, !want, why, want)
 		}

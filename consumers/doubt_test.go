@@ -96,6 +96,18 @@ func TestACommittedBoundIsNoDoubt(t *testing.T) {
 	}
 }
 
+// TestADoubtOutlivesItsHeir: who gives a partition on before he knows of everything leaves what he was left.
+func TestADoubtOutlivesItsHeir(t *testing.T) {
+	t.Parallel()
+	e, _ := bounded(topology.Route{})
+	p := doubtful(6, nil)
+	p.inherit()
+	e.unbind(p)
+	if got := p.store.Entry(ledger.PartitionKey); got.CallsBelow != 6 || !e.batch.empty() {
+		t.Errorf("the ledger is told of calls below %d", got.CallsBelow)
+	}
+}
+
 // bounded is an engine with one partition, and the rules of one route.
 func bounded(route topology.Route) (*engine, *partition) {
 	p := doubtful(0, nil)
