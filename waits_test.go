@@ -75,7 +75,8 @@ func TestCallersWait(t *testing.T) {
 		}
 		return nil
 	})
-	if status, _, got = w.order("3", "wait=30"); status != 200 || !strings.Contains(got.kinds(), "tax=duplicate") {
+	status, _, got = w.order("3", "wait=30") // what the first came to may be seen only now
+	if k := got.kinds(); status != 200 || !strings.HasPrefix(k, "tax=duplicate ") && !strings.HasPrefix(k, "tax=delivered ") {
 		t.Errorf("the same delivery once more: %d %+v", status, got)
 	}
 }

@@ -42,9 +42,14 @@ type waits struct {
 	e       *Edge
 	mu      sync.Mutex
 	callers map[schemas.EventID][]*waiter
-	follows bool // outcomes from now on are seen
+	follows bool          // outcomes from now on are seen
+	tried   chan struct{} // closed when they are for the first time, or cannot be
+	try     sync.Once     // closes tried
 	reads   chan struct{}
 }
+
+// startPatience is how long a caller that wants to wait lets a process start that does not see outcomes yet.
+const startPatience = 5 * time.Second
 
 // waiter is one caller.
 type waiter struct {
@@ -59,7 +64,7 @@ type waitKey struct {
 }
 
 func newWaits(e *Edge) *waits {
-	return &waits{e: e, callers: map[schemas.EventID][]*waiter{}, reads: make(chan struct{}, statusReads)}
+	return &waits{e: e, callers: map[schemas.EventID][]*waiter{}, tried: make(chan struct{}), reads: make(chan struct{}, statusReads)}
 }
 
 // needed tells whether any source lets its callers wait.
@@ -70,12 +75,24 @@ func (w *waits) needed() bool {
 // topic is that of the outcomes.
 func (w *waits) topic() string { return w.e.cfg.Topology.TopicName(topology.TopicReconciliation) }
 
+// started waits until outcomes are followed for the first time, or cannot be.
+func (w *waits) started(ctx context.Context) {
+	patience := time.NewTimer(startPatience)
+	defer patience.Stop()
+	select {
+	case <-w.tried:
+	case <-patience.C:
+	case <-ctx.Done():
+	}
+}
+
 // run follows the outcomes from now on until ctx ends.
 func (w *waits) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := w.follow(ctx); err != nil && ctx.Err() == nil {
 			w.e.cfg.Logger.Warn("nobody is waited for until outcomes can be followed", "err", err)
 		}
+		w.try.Do(func() { close(w.tried) })
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
@@ -101,6 +118,7 @@ func (w *waits) follow(ctx context.Context) error {
 	w.mu.Lock()
 	w.follows = true
 	w.mu.Unlock()
+	w.try.Do(func() { close(w.tried) })
 	defer func() { w.mu.Lock(); w.follows = false; w.mu.Unlock() }()
 	for {
 		fetches := cl.PollFetches(ctx)
@@ -219,6 +237,9 @@ func (e *Edge) takeAndWait(ctx context.Context, in *inlet, d *delivery, prefer t
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, deadline.Sub(e.cfg.Now()))
 	}
+	waiting, over := context.WithTimeout(ctx, limit)
+	defer over()
+	e.waits.started(waiting) // what comes of an event that is published before is missed
 	r := in.platform.read(d)
 	c, end := e.waits.expect(r.events, wait.For)
 	defer end()
@@ -231,12 +252,9 @@ func (e *Edge) takeAndWait(ctx context.Context, in *inlet, d *delivery, prefer t
 	follows := e.waits.follows
 	e.waits.mu.Unlock()
 	if follows {
-		patience := time.NewTimer(limit)
-		defer patience.Stop()
 		select {
 		case <-c.done:
-		case <-patience.C:
-		case <-ctx.Done():
+		case <-waiting.Done():
 		}
 	}
 	out.Outcomes, out.Complete = e.waits.heard(c)
