@@ -11,10 +11,11 @@ import (
 
 // bound is up to where calls of a partition may be made without an intent of their own.
 type bound struct {
-	below  int64     // events below that offset, as the ledger says
-	asOf   time.Time // when the ledger was told last
-	asked  int64     // what the next transaction is to tell; 0 for nothing
-	asking time.Time // when that which is told now was drawn up
+	below int64     // events below that offset, as the ledger says
+	asOf  time.Time // when that was drawn up
+	asked int64     // what the next transaction is to tell; 0 for nothing
+	told  int64     // below, once the transaction that was built last is committed
+	at    time.Time // when told was drawn up
 }
 
 // doubt is what an earlier life may have called of a partition without an intent of their own: of each order the first event
@@ -75,38 +76,37 @@ func (e *engine) bind(ln *lane, it *item) {
 
 // sayBounds puts what was asked for into the transaction that is being built.
 func (e *engine) sayBounds() {
+	now := e.Now()
 	for _, p := range e.parts {
-		if p.bound.asked == 0 {
+		b := &p.bound
+		if b.asked == 0 {
 			continue
 		}
 		entry := *p.store.Entry(ledger.PartitionKey)
-		entry.CallsBelow, entry.CallsSince, entry.CallsOf = max(entry.CallsBelow, p.bound.asked), e.Now(), e.names.together
+		entry.CallsBelow, entry.CallsSince, entry.CallsOf = max(entry.CallsBelow, b.asked), now, e.names.together
 		for _, at := range p.calls {
 			if at.Before(entry.CallsSince) {
 				entry.CallsSince = at
 			}
 		}
-		p.bound.asked, p.bound.asking = 0, e.Now()
+		b.told, b.at, b.asked = entry.CallsBelow, now, 0
 		e.put(p.lane(ledger.PartitionKey), &entry)
 	}
 }
 
-// said takes note of what the ledger tells now.
-func (p *partition) said(list []written) {
-	for _, w := range list {
-		if w.key == ledger.PartitionKey {
-			p.bound.below, p.bound.asOf = w.entry.CallsBelow, p.bound.asking
-		}
-	}
-}
+// said takes note that a transaction was committed, and with it all that was told before.
+func (b *bound) said() { b.below, b.asOf = b.told, b.at }
 
 // unbind takes the bound of a partition back in which no call is under way: each that was made has its outcome or an intent.
 func (e *engine) unbind(p *partition) {
 	p.bound = bound{}
-	if p.store == nil || p.doubt.below > 0 || p.store.Entry(ledger.PartitionKey).CallsBelow == 0 {
+	if p.store == nil || p.doubt.below > 0 {
 		return
 	}
 	entry := *p.store.Entry(ledger.PartitionKey)
+	if entry.CallsBelow == 0 {
+		return
+	}
 	entry.CallsBelow, entry.CallsSince, entry.CallsOf = 0, time.Time{}, nil
 	e.put(p.lane(ledger.PartitionKey), &entry)
 }

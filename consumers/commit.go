@@ -331,9 +331,9 @@ func (e *engine) onCommit(ev evCommit) error {
 			p.offsets.done = w
 		}
 	}
-	for p, list := range b.entries {
+	for p := range b.entries {
 		p.store.Shelved(b.seq)
-		p.said(list)
+		p.bound.said()
 	}
 	for _, ln := range slices.Concat(b.dirty, b.waiting) {
 		if e.parts[ln.part.tp] == ln.part {

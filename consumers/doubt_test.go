@@ -117,7 +117,7 @@ func bounded(route topology.Route) (*engine, *partition) {
 	return e, p
 }
 
-// head puts an event at the head of its order's lane.
+// at puts an event at the head of its order's lane.
 func (p *partition) at(key string, offset int64) (*lane, *item) {
 	ev := &schemas.Event{ID: schemas.EventID(key), Type: schemas.OrderUpdated, Subject: key}
 	it := &item{rec: &kgo.Record{Key: []byte(key), Offset: offset}, ev: ev, env: schemas.Envelope{ID: ev.ID}, noted: &schemas.LedgerEntry{}, op: "book"}
@@ -149,7 +149,7 @@ func TestABoundIsToldBeforeItsCalls(t *testing.T) {
 	if e.intended(a, first, route, now) {
 		t.Error("intended before that is committed")
 	}
-	p.said(e.batch.entries[p])
+	p.bound.said()
 	for offset, want := range map[int64]bool{0: true, 9: true, 10: false} {
 		if got := e.intended(a, &item{rec: &kgo.Record{Offset: offset}}, route, now); got != want {
 			t.Errorf("the event at %d is intended: %v", offset, got)
