@@ -101,9 +101,7 @@ func (e *engine) recall(ln *lane, it *item) {
 	}
 	it.recalled = true
 	if d := &ln.part.doubt; it.doubted && slices.Contains(d.of, route.Operation) {
-		it.op, it.key = route.Operation, rules.Key(e.in, route, it.ev)
-		it.called, it.unknown, it.calledAt = true, true, d.since
-		it.settled = e.Now().Add(e.in.Idempotency.Settles.D())
+		e.mayHaveCalled(it, route.Operation, rules.Key(e.in, route, it.ev), d.since)
 	} else {
 		ln.part.clear(it)
 	}
@@ -112,11 +110,17 @@ func (e *engine) recall(ln *lane, it *item) {
 			if it.intent = it.intent || own; own {
 				ln.part.clear(it)
 			}
-			it.op, it.key = op.Name, op.Key
-			it.called, it.unknown, it.calledAt, it.saw = true, true, op.At, op.Facts
-			it.settled = e.Now().Add(e.in.Idempotency.Settles.D()) // it may have been made a moment ago
+			e.mayHaveCalled(it, op.Name, op.Key, op.At)
+			it.saw = op.Facts
 		}
 	}
+}
+
+// mayHaveCalled notes that an earlier life may have made the item's call, at a time or later: a moment ago, for all that is known.
+func (e *engine) mayHaveCalled(it *item, operation, key string, at time.Time) {
+	it.op, it.key = operation, key
+	it.called, it.unknown, it.calledAt = true, true, at
+	it.settled = e.Now().Add(e.in.Idempotency.Settles.D())
 }
 
 // decide is what the rules say of the head. That it is to be called stays true until an event comes into the lane, or it

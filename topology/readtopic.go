@@ -110,7 +110,7 @@ func unreachable(err error) bool {
 	}
 	return !slices.ContainsFunc(shards.Errs, func(e kadm.ShardError) bool {
 		_, dialed := errors.AsType[*net.OpError](e.Err)
-		return !dialed && !kerr.IsRetriable(e.Err)
+		return !dialed
 	})
 }
 

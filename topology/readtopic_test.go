@@ -38,6 +38,7 @@ func TestWhileElecting(t *testing.T) {
 		"a leader is away":                  {away(refused), 30 * time.Second},
 		"one is away and another elected":   {away(refused, kerr.NotLeaderForPartition), -1},
 		"one is away and another forbids":   {away(refused, kerr.TopicAuthorizationFailed), 0},
+		"one is away and another lacks it":  {away(refused, kerr.UnknownTopicOrPartition), 0},
 		"nobody could be asked in any wise": {refused, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
