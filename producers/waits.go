@@ -44,7 +44,7 @@ type waits struct {
 	callers map[schemas.EventID][]*waiter
 	follows bool          // outcomes from now on are seen
 	tried   chan struct{} // closed when they are for the first time, or cannot be
-	try     sync.Once     // closes tried
+	try     func()        // closes tried, once
 	reads   chan struct{}
 }
 
@@ -64,7 +64,8 @@ type waitKey struct {
 }
 
 func newWaits(e *Edge) *waits {
-	return &waits{e: e, callers: map[schemas.EventID][]*waiter{}, tried: make(chan struct{}), reads: make(chan struct{}, statusReads)}
+	tried := make(chan struct{})
+	return &waits{e: e, callers: map[schemas.EventID][]*waiter{}, tried: tried, try: sync.OnceFunc(func() { close(tried) }), reads: make(chan struct{}, statusReads)}
 }
 
 // needed tells whether any source lets its callers wait.
@@ -92,7 +93,7 @@ func (w *waits) run(ctx context.Context) error {
 		if err := w.follow(ctx); err != nil && ctx.Err() == nil {
 			w.e.cfg.Logger.Warn("nobody is waited for until outcomes can be followed", "err", err)
 		}
-		w.try.Do(func() { close(w.tried) })
+		w.try()
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
@@ -118,7 +119,7 @@ func (w *waits) follow(ctx context.Context) error {
 	w.mu.Lock()
 	w.follows = true
 	w.mu.Unlock()
-	w.try.Do(func() { close(w.tried) })
+	w.try()
 	defer func() { w.mu.Lock(); w.follows = false; w.mu.Unlock() }()
 	for {
 		fetches := cl.PollFetches(ctx)
