@@ -300,11 +300,7 @@ func TestResetBeyondTheLedgersMemory(t *testing.T) {
 		return nil
 	})
 	stop()
-	cl := b.kafka.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	forget := &kgo.Record{Topic: b.topo.Ledger("down"), Partition: b.partition("A"), Key: []byte("A")} // as retention does
-	if err := cl.ProduceSync(t.Context(), forget).FirstErr(); err != nil {
-		t.Fatal(err)
-	}
+	b.place(&kgo.Record{Topic: b.topo.Ledger("down"), Partition: b.partition("A"), Key: []byte("A")}) // forgotten, as by retention
 	b.reset("A", 0)
 	by.Store(int64(841 * time.Hour))
 	b.start(ahead(&by))

@@ -3,12 +3,12 @@ package consumers_test
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/binaryandbeyond/seam/consumers"
 	"github.com/binaryandbeyond/seam/consumers/ledger"
@@ -19,17 +19,7 @@ import (
 // have called, since when.
 func (b *bench) leftBound(topicID, order string, below int64, since time.Time, of ...string) {
 	b.Helper()
-	e := &schemas.LedgerEntry{Topic: schemas.TopicOrders, TopicID: topicID, Key: ledger.PartitionKey, Settled: -1, CallsBelow: below, CallsSince: since, CallsOf: of, UpdatedAt: since}
-	topic := b.topo.Ledger("down")
-	value, err := b.serde.EncodeLedgerEntry(b.Context(), topic+"-value", e)
-	if err != nil {
-		b.Fatal(err)
-	}
-	cl := b.kafka.Client(b.T, kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	rec := &kgo.Record{Topic: topic, Partition: b.partition(order), Key: []byte(ledger.EntryKey(schemas.TopicOrders, ledger.PartitionKey)), Value: value}
-	if err := cl.ProduceSync(b.Context(), rec).FirstErr(); err != nil {
-		b.Fatal(err)
-	}
+	b.leftEntry(order, &schemas.LedgerEntry{Topic: schemas.TopicOrders, TopicID: topicID, Key: ledger.PartitionKey, Settled: -1, CallsBelow: below, CallsSince: since, CallsOf: of, UpdatedAt: since})
 }
 
 // TestCallsOfADeadWorker: what it may have called is called again under the same key while that is remembered, and waits for a
@@ -133,5 +123,29 @@ func TestAStopLeavesNoDoubt(t *testing.T) {
 	stop()
 	if e := b.partitionEntry("A"); e.CallsBelow != 0 || len(e.CallsOf) != 0 {
 		t.Errorf("a worker that stopped leaves calls below %d of %v", e.CallsBelow, e.CallsOf)
+	}
+}
+
+// TestACallThatAReplayOvertakesIsKnownByItself: an event that an offset was reset past comes late, before one of its order that is
+// being called; after a crash that one would not be the first that is not finished.
+func TestACallThatAReplayOvertakesIsKnownByItself(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, keyed)
+	called, goOn := make(chan struct{}), make(chan struct{})
+	end := sync.OnceFunc(func() { close(goOn) })
+	defer end()
+	b.holds("a2", 1, called, goOn)
+	b.publish(event("a1", schemas.OrderCreated, "A", 1), event("a2", schemas.OrderUpdated, "A", 2))
+	b.reset("A", 1)
+	b.start()
+	<-called
+	b.order("A", schemas.Command{Kind: schemas.Reread, From: 0, To: 1})
+	b.intended(1)
+	if ops := b.orderEntry("A").Operations; len(ops) != 1 || ops[0].State != schemas.OpIntent || ops[0].EventID != "a2" {
+		t.Errorf("the ledger has %+v, want an intent of the call under way", ops)
+	}
+	end()
+	if diff := cmp.Diff([]string{"a2=delivered", "a1=superseded/stale"}, kinds(b.wait(2))); diff != "" {
+		t.Error(diff)
 	}
 }

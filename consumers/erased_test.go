@@ -132,6 +132,16 @@ func TestAnswersAreMasked(t *testing.T) {
 	}
 }
 
+// newTelling is a bench whose downstream is told an order's email, sealed until then; told is what it was told.
+func newTelling(t *testing.T) (b *bench, workers *sealing.Ring, worker func(*consumers.Config), told chan string) {
+	t.Helper()
+	b = newOwnedBench(t, "order.email: {owner: shop, page: ops}"+ownership, strings.ReplaceAll(keyed, "{reference: event.id}", "{reference: event.id, to: order.email}"))
+	_, workers, worker = b.sealed()
+	told = make(chan string, 1)
+	b.down.read = func(body []byte) { told <- string(body) }
+	return b, workers, worker, told
+}
+
 // opener counts what is opened.
 type opener struct {
 	schemas.Sealer
@@ -147,10 +157,7 @@ func (o *opener) Open(subject string, id schemas.EventID, sealed []byte) ([]byte
 // what is personal of it.
 func TestOnlyWhatIsToldIsOpened(t *testing.T) {
 	t.Parallel()
-	b := newOwnedBench(t, "order.email: {owner: shop, page: ops}"+ownership, strings.ReplaceAll(keyed, "{reference: event.id}", "{reference: event.id, to: order.email}"))
-	_, workers, worker := b.sealed()
-	told := make(chan string, 1)
-	b.down.read = func(body []byte) { told <- string(body) }
+	b, workers, worker, told := newTelling(t)
 	counted := &opener{Sealer: workers}
 	b.start(worker, func(c *consumers.Config) { c.Serde.SealWith(counted) })
 	foreign := of("a1", schemas.OrderUpdated, "A", 1)
@@ -195,10 +202,7 @@ func (u *unread) Learn(ctx context.Context) error {
 // TestWhatWaitedForItsKeyIsToldWhole: the first event under keys that the worker has to read is opened beside all else.
 func TestWhatWaitedForItsKeyIsToldWhole(t *testing.T) {
 	t.Parallel()
-	b := newOwnedBench(t, "order.email: {owner: shop, page: ops}"+ownership, strings.ReplaceAll(keyed, "{reference: event.id}", "{reference: event.id, to: order.email}"))
-	_, workers, worker := b.sealed()
-	told := make(chan string, 1)
-	b.down.read = func(body []byte) { told <- string(body) }
+	b, workers, worker, told := newTelling(t)
 	b.start(worker, func(c *consumers.Config) { c.Serde.SealWith(&unread{Sealer: workers}) })
 	b.publish(of("a1", schemas.OrderCreated, "A", 1))
 	b.wait(1)

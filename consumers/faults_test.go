@@ -49,13 +49,24 @@ func (b *bench) left(order, event, operation string) {
 	b.Helper()
 	e := &schemas.LedgerEntry{Topic: schemas.TopicOrders, TopicID: b.topicID(b.topo.TopicName(schemas.TopicOrders)), Key: order, Settled: -1, Seen: []schemas.EventType{schemas.PaymentCaptured},
 		Operations: []schemas.Operation{{Name: operation, State: schemas.OpIntent, EventID: schemas.EventID(event), At: time.Now()}}, UpdatedAt: time.Now()}
+	b.leftEntry(order, e)
+}
+
+// leftEntry is an entry of an order's partition in the ledger that a dead worker left behind.
+func (b *bench) leftEntry(order string, e *schemas.LedgerEntry) {
+	b.Helper()
 	topic := b.topo.Ledger("down")
 	value, err := b.serde.EncodeLedgerEntry(b.Context(), topic+"-value", e)
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.place(&kgo.Record{Topic: topic, Partition: b.partition(order), Key: []byte(ledger.EntryKey(schemas.TopicOrders, e.Key)), Value: value})
+}
+
+// place writes a record to the partition that it names.
+func (b *bench) place(rec *kgo.Record) {
+	b.Helper()
 	cl := b.kafka.Client(b.T, kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	rec := &kgo.Record{Topic: topic, Partition: b.partition(order), Key: []byte(ledger.EntryKey(schemas.TopicOrders, order)), Value: value}
 	if err := cl.ProduceSync(b.Context(), rec).FirstErr(); err != nil {
 		b.Fatal(err)
 	}

@@ -36,11 +36,7 @@ func (b *bench) leftParked(ev *schemas.Event, why schemas.ParkedRecord) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	cl := b.kafka.Client(b.T, kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	rec := &kgo.Record{Topic: topic, Partition: w.Partition, Key: []byte(ledger.ParkedKey(schemas.TopicOrders, w.Key, ev.ID)), Value: value}
-	if err := cl.ProduceSync(b.Context(), rec).FirstErr(); err != nil {
-		b.Fatal(err)
-	}
+	b.place(&kgo.Record{Topic: topic, Partition: w.Partition, Key: []byte(ledger.ParkedKey(schemas.TopicOrders, w.Key, ev.ID)), Value: value})
 }
 
 // TestReleasedByADeadWorker: whether its call was made is not known. Where a repetition does no harm or can be asked for, the
