@@ -1,6 +1,7 @@
 package consumers_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/binaryandbeyond/seam/consumers"
 	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/schemas"
+	"github.com/binaryandbeyond/seam/topology/topologytest"
 )
 
 // leftBound is what a worker that died had told of an order's partition of an event topic by Kafka's id: below which offset it may
@@ -130,7 +132,7 @@ func TestAStopLeavesNoDoubt(t *testing.T) {
 // being called; after a crash that one would not be the first that is not finished.
 func TestACallThatAReplayOvertakesIsKnownByItself(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, keyed)
+	b := newBench(t, strings.Replace(keyed, "timeout: 2s", "timeout: 10m", 1)) // it ends when it is let go on, not before
 	called, goOn := make(chan struct{}), make(chan struct{})
 	end := sync.OnceFunc(func() { close(goOn) })
 	defer end()
@@ -140,10 +142,12 @@ func TestACallThatAReplayOvertakesIsKnownByItself(t *testing.T) {
 	b.start()
 	<-called
 	b.order("A", schemas.Command{Kind: schemas.Reread, From: 0, To: 1})
-	b.intended(1)
-	if ops := b.orderEntry("A").Operations; len(ops) != 1 || ops[0].State != schemas.OpIntent || ops[0].EventID != "a2" {
-		t.Errorf("the ledger has %+v, want an intent of the call under way", ops)
-	}
+	topologytest.Eventually(t, "the call under way has an intent", func() error {
+		if ops := b.orderEntry("A").Operations; len(ops) != 1 || ops[0].State != schemas.OpIntent || ops[0].EventID != "a2" {
+			return fmt.Errorf("the ledger has %+v", ops)
+		}
+		return nil
+	})
 	end()
 	if diff := cmp.Diff([]string{"a2=delivered", "a1=superseded/stale"}, kinds(b.wait(2))); diff != "" {
 		t.Error(diff)
