@@ -268,7 +268,7 @@ func (s *secretive) get(address string) []byte {
 // topics reads every record of every topic, and gives what they hold.
 func (s *secretive) topics() []byte {
 	var all []byte
-	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(s.kafka, ",")...))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(s.kafka, ",")...), kgo.KeepControlRecords()) // the last records may be the markers of several transactions
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -293,6 +293,12 @@ func (s *secretive) topics() []byte {
 	defer cancel()
 	for len(left) > 0 && ctx.Err() == nil {
 		cl.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
+			if at := fmt.Sprint(r.Topic, r.Partition); r.Offset >= left[at]-1 {
+				delete(left, at)
+			}
+			if r.Attrs.IsControl() {
+				return
+			}
 			seen++
 			text := append(append([]byte{}, r.Key...), r.Value...)
 			for _, h := range r.Headers {
@@ -300,9 +306,6 @@ func (s *secretive) topics() []byte {
 			}
 			s.holdsNone(fmt.Sprintf("%s/%d/%d", r.Topic, r.Partition, r.Offset), text)
 			all = append(all, text...)
-			if at := fmt.Sprint(r.Topic, r.Partition); r.Offset >= left[at]-2 { // a transaction's end is a record that nobody sees
-				delete(left, at)
-			}
 		})
 	}
 	if len(left) > 0 || seen < 10 {
