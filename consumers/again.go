@@ -65,6 +65,9 @@ func (e *engine) mark() {
 func (e *engine) putMark(p *partition, entry *schemas.LedgerEntry) {
 	p.marked = e.Now()
 	entry.Settled, entry.UpdatedAt = max(entry.Settled, p.offsets.done-1), p.marked
+	if s := entry.Skipped; s != nil && s.Since.Before(p.marked.Add(-2*e.in.DedupWindow.D())) {
+		entry.Skipped = nil // events of then are read by nobody any more: see beyond
+	}
 	e.put(p.lane(ledger.PartitionKey), entry)
 }
 

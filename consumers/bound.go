@@ -6,6 +6,7 @@ import (
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/consumers/rules"
+	"github.com/binaryandbeyond/seam/schemas"
 	"github.com/binaryandbeyond/seam/topology"
 )
 
@@ -83,13 +84,17 @@ func (e *engine) sayBounds() {
 			continue
 		}
 		entry := *p.store.Entry(ledger.PartitionKey)
-		entry.CallsBelow, entry.CallsSince, entry.CallsOf = max(entry.CallsBelow, b.asked), now, e.names.together
+		calls := schemas.Calls{Below: b.asked, Since: now, Of: e.names.together}
+		if entry.Calls != nil {
+			calls.Below = max(calls.Below, entry.Calls.Below)
+		}
 		for _, at := range p.calls {
-			if at.Before(entry.CallsSince) {
-				entry.CallsSince = at
+			if at.Before(calls.Since) {
+				calls.Since = at
 			}
 		}
-		b.told, b.at, b.asked = entry.CallsBelow, now, 0
+		entry.Calls = &calls
+		b.told, b.at, b.asked = calls.Below, now, 0
 		e.put(p.lane(ledger.PartitionKey), &entry)
 	}
 }
@@ -104,10 +109,10 @@ func (e *engine) unbind(p *partition) {
 		return
 	}
 	entry := *p.store.Entry(ledger.PartitionKey)
-	if entry.CallsBelow == 0 {
+	if entry.Calls == nil {
 		return
 	}
-	entry.CallsBelow, entry.CallsSince, entry.CallsOf = 0, time.Time{}, nil
+	entry.Calls = nil
 	e.put(p.lane(ledger.PartitionKey), &entry)
 }
 
@@ -130,8 +135,8 @@ func (e *engine) overtaken(ln *lane) {
 
 // inherit takes in what an earlier life left: which of the events that come now it may have called.
 func (p *partition) inherit() {
-	if e := p.store.Entry(ledger.PartitionKey); e.CallsBelow > p.committed {
-		p.doubt = doubt{below: e.CallsBelow, since: e.CallsSince, of: e.CallsOf, seen: map[string]bool{}}
+	if c := p.store.Entry(ledger.PartitionKey).Calls; c != nil && c.Below > p.committed {
+		p.doubt = doubt{below: c.Below, since: c.Since, of: c.Of, seen: map[string]bool{}}
 	}
 	for _, ln := range p.lanes {
 		for _, it := range ln.queue {
@@ -139,6 +144,38 @@ func (p *partition) inherit() {
 		}
 	}
 	p.doubt.end()
+}
+
+// skip keeps what an earlier life may have called and another tool moved the group's offset past: should a person have those
+// events read after all, any of them may have been called, for all that is known by then.
+func (e *engine) skip(p *partition) {
+	entry := *p.store.Entry(ledger.PartitionKey)
+	c := entry.Calls
+	if c == nil || !p.moved || p.committed == 0 {
+		return
+	}
+	s := schemas.Calls{Below: min(c.Below, p.committed), Since: c.Since, Of: c.Of}
+	if old := entry.Skipped; old != nil {
+		if s.Below = max(s.Below, old.Below); old.Since.Before(s.Since) {
+			s.Since = old.Since
+		}
+		s.Of = slices.Compact(slices.Sorted(slices.Values(slices.Concat(s.Of, old.Of))))
+	}
+	if entry.Skipped = &s; c.Below <= p.committed {
+		entry.Calls = nil
+	}
+	e.put(p.lane(ledger.PartitionKey), &entry)
+}
+
+// inherited tells since when an earlier life may have made an item's call of an operation, without an intent of its own.
+func (p *partition) inherited(it *item, operation string) (since time.Time, may bool) {
+	if s := p.store.Entry(ledger.PartitionKey).Skipped; s != nil && it.parked == nil && it.rec.Offset < s.Below && slices.Contains(s.Of, operation) {
+		since, may = s.Since, true
+	}
+	if d := &p.doubt; it.doubted && slices.Contains(d.of, operation) && (!may || d.since.Before(since)) {
+		since, may = d.since, true
+	}
+	return since, may
 }
 
 // suspect tells of an event that came whether an earlier life may have called it.

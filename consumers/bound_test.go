@@ -21,7 +21,7 @@ import (
 // have called, since when.
 func (b *bench) leftBound(topicID, order string, below int64, since time.Time, of ...string) {
 	b.Helper()
-	b.leftEntry(order, &schemas.LedgerEntry{Topic: schemas.TopicOrders, TopicID: topicID, Key: ledger.PartitionKey, Settled: -1, CallsBelow: below, CallsSince: since, CallsOf: of, UpdatedAt: since})
+	b.leftEntry(order, &schemas.LedgerEntry{Topic: schemas.TopicOrders, TopicID: topicID, Key: ledger.PartitionKey, Settled: -1, Calls: &schemas.Calls{Below: below, Since: since, Of: of}, UpdatedAt: since})
 }
 
 // TestCallsOfADeadWorker: what it may have called is called again under the same key while that is remembered, and waits for a
@@ -119,12 +119,12 @@ func TestAStopLeavesNoDoubt(t *testing.T) {
 	stop := b.start()
 	b.publish(event("a1", schemas.OrderCreated, "A", 1))
 	b.wait(1)
-	if below := b.partitionEntry("A").CallsBelow; below != 1 {
-		t.Errorf("calls are told below %d, want 1", below)
+	if calls := b.partitionEntry("A").Calls; calls == nil || calls.Below != 1 {
+		t.Errorf("told are %+v, want calls below 1", calls)
 	}
 	stop()
-	if e := b.partitionEntry("A"); e.CallsBelow != 0 || len(e.CallsOf) != 0 {
-		t.Errorf("a worker that stopped leaves calls below %d of %v", e.CallsBelow, e.CallsOf)
+	if calls := b.partitionEntry("A").Calls; calls != nil {
+		t.Errorf("a worker that stopped leaves calls: %+v", calls)
 	}
 }
 

@@ -163,7 +163,7 @@ func (e *engine) build(b *batch) []*kgo.Record {
 	}
 	b.commits = map[topicPartition]int64{}
 	for tp, p := range e.parts {
-		if w := p.offsets.watermark(); w >= 0 && (touched[p] || w != p.offsets.done) {
+		if w := p.offsets.watermark(); p.store != nil && w >= 0 && (touched[p] || w != p.offsets.done) {
 			b.commits[tp] = w
 		}
 	}
@@ -248,12 +248,12 @@ func (e *engine) txnOffsets(ctx context.Context, commits map[topicPartition]int6
 	byTopic := map[string][]kmsg.TxnOffsetCommitRequestTopicPartition{}
 	for tp, offset := range commits {
 		rp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
-		rp.Partition, rp.Offset, rp.LeaderEpoch = tp.partition, offset, -1
+		rp.Partition, rp.Offset, rp.LeaderEpoch, rp.Metadata = tp.partition, offset, -1, kmsg.StringPtr(e.identities.mark(tp.topic, offset))
 		byTopic[tp.topic] = append(byTopic[tp.topic], rp)
 	}
 	for topic, parts := range byTopic {
 		rt := kmsg.NewTxnOffsetCommitRequestTopic()
-		rt.Topic, rt.TopicID, rt.Partitions = topic, e.topicIDs.get(topic), parts
+		rt.Topic, rt.TopicID, rt.Partitions = topic, e.identities.of(topic), parts
 		req.Topics = append(req.Topics, rt)
 	}
 	resp, err := req.RequestWith(ctx, e.cl)
@@ -280,12 +280,12 @@ func (e *engine) commitOffsets(ctx context.Context, commits map[topicPartition]i
 	byTopic := map[string][]kmsg.OffsetCommitRequestTopicPartition{}
 	for tp, offset := range commits {
 		rp := kmsg.NewOffsetCommitRequestTopicPartition()
-		rp.Partition, rp.Offset, rp.LeaderEpoch = tp.partition, offset, -1
+		rp.Partition, rp.Offset, rp.LeaderEpoch, rp.Metadata = tp.partition, offset, -1, kmsg.StringPtr(e.identities.mark(tp.topic, offset))
 		byTopic[tp.topic] = append(byTopic[tp.topic], rp)
 	}
 	for topic, parts := range byTopic {
 		rt := kmsg.NewOffsetCommitRequestTopic()
-		rt.Topic, rt.TopicID, rt.Partitions = topic, e.topicIDs.get(topic), parts
+		rt.Topic, rt.TopicID, rt.Partitions = topic, e.identities.of(topic), parts
 		req.Topics = append(req.Topics, rt)
 	}
 	if len(req.Topics) == 0 {

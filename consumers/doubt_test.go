@@ -1,7 +1,6 @@
 package consumers
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -20,7 +19,7 @@ func doubtful(below int64, settled map[string]int64) *partition {
 	for key, offset := range settled {
 		p.store.Put(&schemas.LedgerEntry{Topic: "orders", TopicID: "id", Key: key, Settled: offset}, 1)
 	}
-	p.store.Put(&schemas.LedgerEntry{Topic: "orders", TopicID: "id", Key: ledger.PartitionKey, Settled: -1, CallsBelow: below, CallsSince: time.Unix(1, 0), CallsOf: []string{"book"}}, 1)
+	p.store.Put(&schemas.LedgerEntry{Topic: "orders", TopicID: "id", Key: ledger.PartitionKey, Settled: -1, Calls: &schemas.Calls{Below: below, Since: time.Unix(1, 0), Of: []string{"book"}}}, 1)
 	return p
 }
 
@@ -103,8 +102,86 @@ func TestADoubtOutlivesItsHeir(t *testing.T) {
 	p := doubtful(6, nil)
 	p.inherit()
 	e.unbind(p)
-	if got := p.store.Entry(ledger.PartitionKey); got.CallsBelow != 6 || !e.batch.empty() {
-		t.Errorf("the ledger is told of calls below %d", got.CallsBelow)
+	if got := p.store.Entry(ledger.PartitionKey).Calls; got == nil || got.Below != 6 || !e.batch.empty() {
+		t.Errorf("the ledger is told of calls %+v", got)
+	}
+}
+
+// TestWhatIsSkippedIsKept: what another tool moved the offset past, beside what was skipped before, as long as such events are read.
+func TestWhatIsSkippedIsKept(t *testing.T) {
+	t.Parallel()
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	left := schemas.Calls{Below: 6, Since: at(5), Of: []string{"book"}}
+	for name, tt := range map[string]struct {
+		calls, old        *schemas.Calls
+		committed         int64
+		ours              bool
+		want, wantSkipped *schemas.Calls
+	}{
+		"past all":         {calls: &left, committed: 9, wantSkipped: &left},
+		"past some":        {calls: &left, committed: 4, want: &left, wantSkipped: &schemas.Calls{Below: 4, Since: at(5), Of: left.Of}},
+		"back to all":      {calls: &left, want: &left},
+		"by the worker":    {calls: &left, committed: 9, ours: true, want: &left},
+		"nothing was left": {committed: 9, old: &left, wantSkipped: &left},
+		"once more": {calls: &left, committed: 9, old: &schemas.Calls{Below: 3, Since: at(2), Of: []string{"add", "book"}},
+			wantSkipped: &schemas.Calls{Below: 6, Since: at(2), Of: []string{"add", "book"}}},
+		"once more, lower": {calls: &left, committed: 9, old: &schemas.Calls{Below: 8, Since: at(7), Of: []string{"add"}},
+			wantSkipped: &schemas.Calls{Below: 8, Since: at(5), Of: []string{"add", "book"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, p := bounded(topology.Route{})
+			p.store.Put(&schemas.LedgerEntry{Topic: "orders", TopicID: "id", Key: ledger.PartitionKey, Settled: -1, Calls: tt.calls, Skipped: tt.old}, 1)
+			p.committed, p.moved = tt.committed, !tt.ours
+			e.skip(p)
+			got := p.store.Entry(ledger.PartitionKey)
+			if diff := cmp.Diff([]*schemas.Calls{tt.want, tt.wantSkipped}, []*schemas.Calls{got.Calls, got.Skipped}); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if changed := !cmp.Equal(tt.old, tt.wantSkipped); changed == e.batch.empty() {
+				t.Errorf("the next transaction carries nothing: %v", e.batch.empty())
+			}
+		})
+	}
+}
+
+// TestWhatIsSkippedIsForgottenInTheEnd: when such events are read by nobody any more.
+func TestWhatIsSkippedIsForgottenInTheEnd(t *testing.T) {
+	t.Parallel()
+	e, p := bounded(topology.Route{})
+	e.in.DedupWindow = topology.Duration(10 * time.Hour)
+	for age, want := range map[time.Duration]bool{19 * time.Hour: true, 21 * time.Hour: false} {
+		e.putMark(p, &schemas.LedgerEntry{Topic: "orders", TopicID: "id", Key: ledger.PartitionKey, Skipped: &schemas.Calls{Below: 1, Since: e.Now().Add(-age)}})
+		if kept := p.store.Entry(ledger.PartitionKey).Skipped != nil; kept != want {
+			t.Errorf("after %s it is kept: %v", age, kept)
+		}
+	}
+}
+
+// TestTheOlderDoubtCounts: an event may have been called since the earlier of two times.
+func TestTheOlderDoubtCounts(t *testing.T) {
+	t.Parallel()
+	for _, since := range []int64{1, 3} {
+		p := doubtful(6, nil)
+		p.store.Put(&schemas.LedgerEntry{Topic: "orders", TopicID: "id", Key: ledger.PartitionKey, Settled: -1, Calls: &schemas.Calls{Below: 6, Since: time.Unix(since, 0), Of: []string{"book"}},
+			Skipped: &schemas.Calls{Below: 4, Since: time.Unix(2, 0), Of: []string{"book", "add"}}}, 1)
+		p.inherit()
+		_, it := p.at("A", 3)
+		p.suspect(p.lane("A"), it)
+		if got, may := p.inherited(it, "book"); !may || got.Unix() != min(since, 2) {
+			t.Errorf("since %d and 2: %v, %v", since, got, may)
+		}
+		if got, may := p.inherited(it, "add"); !may || got.Unix() != 2 {
+			t.Errorf("what was only skipped: %v, %v", got, may)
+		}
+		for what, other := range map[string]*item{"it is later": {rec: &kgo.Record{Offset: 4}}, "it was parked since": {rec: it.rec, parked: &schemas.ParkedRecord{}}} {
+			if _, may := p.inherited(other, "add"); may {
+				t.Errorf("%s, and may have been called", what)
+			}
+		}
+		if _, may := p.inherited(it, "tell"); may {
+			t.Error("a call of which an intent would tell may have been made")
+		}
 	}
 }
 
@@ -142,9 +219,9 @@ func TestABoundIsToldBeforeItsCalls(t *testing.T) {
 	}
 	e.sayBounds()
 	e.build(e.batch)
-	entry := p.store.Entry(ledger.PartitionKey)
-	if entry.CallsBelow != 10 || !entry.CallsSince.Equal(now.Add(-time.Minute)) || !slices.Equal(entry.CallsOf, []string{"book"}) {
-		t.Errorf("the ledger is told below %d since %s of %v", entry.CallsBelow, entry.CallsSince, entry.CallsOf)
+	want := &schemas.Calls{Below: 10, Since: now.Add(-time.Minute), Of: []string{"book"}}
+	if diff := cmp.Diff(want, p.store.Entry(ledger.PartitionKey).Calls); diff != "" {
+		t.Errorf("the ledger is told (-want +got):\n%s", diff)
 	}
 	if e.intended(a, first, route, now) {
 		t.Error("intended before that is committed")

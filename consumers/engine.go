@@ -29,6 +29,7 @@ type engine struct {
 	ctx    context.Context // of the engine's goroutines; ended by cancel, not by shutdown, so that calls can finish
 	cancel context.CancelFunc
 	events chan any
+	made   chan struct{}  // closed once cl is set
 	joined chan struct{}  // told when partitions came: the lease begins with a heartbeat
 	work   sync.WaitGroup // goroutines that use the ledger's local store
 
@@ -56,7 +57,7 @@ type engine struct {
 	commitAfter time.Time   // no transaction before that
 	broken      error       // why the engine must end; nothing is committed any more
 	void        atomic.Bool // a drain took too long and the partition went: nothing may be committed any more
-	topicIDs    topicIDs
+	identities  identities
 	orders      *kgo.Client // follows the commands topic; nil until the first partition came
 	wake        *time.Timer
 	stopping    bool
@@ -143,6 +144,7 @@ func newEngine(c Config, kinds deliver.Set) *engine {
 		lease:  &lease{session: c.Session},
 		log:    c.Logger.With("integration", c.Integration.Name),
 		events: make(chan any, 256),
+		made:   make(chan struct{}),
 		joined: make(chan struct{}, 1),
 		parts:  map[topicPartition]*partition{},
 		gate:   newGate(c.Integration),

@@ -1,7 +1,6 @@
 package consumers_test
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -23,7 +22,6 @@ import (
 	"github.com/binaryandbeyond/seam/consumers"
 	"github.com/binaryandbeyond/seam/consumers/ledger"
 	"github.com/binaryandbeyond/seam/schemas"
-	"github.com/binaryandbeyond/seam/topology"
 	"github.com/binaryandbeyond/seam/topology/topologytest"
 )
 
@@ -448,21 +446,7 @@ func topicMadeAnew(t *testing.T, running bool) {
 	if !running {
 		stop()
 	}
-	ctx, topic := context.Background(), b.topo.TopicName(schemas.TopicOrders)
-	adm := kadm.NewClient(b.client)
-	was := b.topicID(topic)
-	if _, err := adm.DeleteTopic(ctx, topic); err != nil {
-		t.Fatal(err)
-	}
-	topologytest.Eventually(t, "the topic is made anew", func() error {
-		if _, err := topology.Ensure(ctx, b.topo, b.client, b.kafka.RegistryClient(t)); err != nil {
-			return err
-		}
-		if id := b.topicID(topic); id == was || id == base64.RawURLEncoding.EncodeToString(make([]byte, 16)) {
-			return errors.New("not yet")
-		}
-		return nil
-	})
+	b.anew(b.topo.TopicName(schemas.TopicOrders))
 	fresh := b.kafka.Client(t, kgo.ProducerLinger(0)) // the old one keeps the old topic's id
 	b.publishBy(fresh, event("a1", schemas.OrderCreated, "A", 1), event("a3", schemas.OrderUpdated, "A", 3))
 	if !running {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
@@ -100,8 +99,8 @@ func (e *engine) recall(ln *lane, it *item) {
 		return
 	}
 	it.recalled = true
-	if d := &ln.part.doubt; it.doubted && slices.Contains(d.of, route.Operation) {
-		e.mayHaveCalled(it, route.Operation, rules.Key(e.in, route, it.ev), d.since)
+	if since, may := ln.part.inherited(it, route.Operation); may {
+		e.mayHaveCalled(it, route.Operation, rules.Key(e.in, route, it.ev), since)
 	} else {
 		ln.part.clear(it)
 	}

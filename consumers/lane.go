@@ -30,6 +30,7 @@ type partition struct {
 	lost      string      // why nothing more can be read; empty while it can
 	commands  []evCommand // that came before the store was restored
 	committed int64       // of the group when the partition came, or where its log starts
+	moved     bool        // another tool committed that
 
 	life   context.Context // ends with the partition
 	die    context.CancelFunc

@@ -20,7 +20,7 @@ type evLost struct {
 func (e *engine) lookForLost(tp topicPartition) {
 	adm := kadm.NewClient(e.cl)
 	for {
-		from, err := committed(e.ctx, adm, e.Topology.Group(e.in.Name), tp)
+		from, _, err := e.position(e.ctx, tp)
 		starts, startErr := adm.ListStartOffsets(e.ctx, tp.topic)
 		start, _ := starts.Lookup(tp.topic, tp.partition)
 		if err = errors.Join(err, startErr, start.Err); err == nil {

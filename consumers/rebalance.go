@@ -2,14 +2,11 @@ package consumers
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/binaryandbeyond/seam/consumers/ledger"
@@ -19,27 +16,6 @@ import (
 type drain struct {
 	left int
 	done chan struct{}
-}
-
-// topicIDs is Kafka's ids of the input topics; requests that carry them and entries of the ledger need them.
-type topicIDs struct {
-	mu sync.Mutex
-	m  map[string][16]byte
-}
-
-func (t *topicIDs) get(topic string) [16]byte {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.m[topic]
-}
-
-func (t *topicIDs) set(topic string, id [16]byte) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.m == nil {
-		t.m = map[string][16]byte{}
-	}
-	t.m[topic] = id
 }
 
 func list(parts map[string][]int32) []topicPartition {
@@ -113,20 +89,12 @@ func (e *engine) assign(tp topicPartition) error {
 }
 
 func (e *engine) restore(p *partition) (*ledger.Store, error) {
-	adm := kadm.NewClient(e.cl)
-	topics, err := adm.ListTopics(p.ctx, p.tp.topic)
-	if err != nil {
+	if err := e.identify(p.ctx, p.tp.topic); err != nil {
 		return nil, err
 	}
-	if err := topics[p.tp.topic].Err; err != nil {
-		return nil, fmt.Errorf("topic %s: %w", p.tp.topic, err)
-	}
-	id := topics[p.tp.topic].ID
-	e.topicIDs.set(p.tp.topic, id)
-	group := e.Topology.Group(e.in.Name)
-	store, err := ledger.Restore(p.ctx, ledger.Source{Options: e.Options, Group: group, Serde: e.Serde,
+	store, err := ledger.Restore(p.ctx, ledger.Source{Options: e.Options, Group: e.Topology.Group(e.in.Name), Serde: e.Serde,
 		Ledger: e.Topology.Ledger(e.in.Name), Parked: e.Topology.Parked(e.in.Name), Topic: p.name,
-		TopicID: base64.RawURLEncoding.EncodeToString(id[:]), Partition: p.tp.partition, Disk: e.Ledger, Window: e.in.DedupWindow.D(), Logger: e.log})
+		TopicID: topicIDText(e.identities.of(p.tp.topic)), Partition: p.tp.partition, Disk: e.Ledger, Window: e.in.DedupWindow.D(), Logger: e.log})
 	if err != nil {
 		return nil, err
 	}
@@ -137,26 +105,8 @@ func (e *engine) restore(p *partition) (*ledger.Store, error) {
 			}
 		}
 	}
-	p.committed, err = committed(p.ctx, adm, group, p.tp)
+	p.committed, p.moved, err = e.position(p.ctx, p.tp)
 	return store, err
-}
-
-// committed is the group's offset in a partition, or the start of its log. Every transaction carries it until a record
-// was received: one without offsets would be taken from a member that lost the partition.
-func committed(ctx context.Context, adm *kadm.Client, group string, tp topicPartition) (int64, error) {
-	offsets, err := adm.FetchOffsetsForTopics(ctx, group, tp.topic)
-	if err != nil {
-		return 0, fmt.Errorf("committed offset of %s/%d: %w", tp.topic, tp.partition, err)
-	}
-	if o, ok := offsets.Lookup(tp.topic, tp.partition); ok && o.Err == nil && o.At >= 0 {
-		return o.At, nil
-	}
-	starts, err := adm.ListStartOffsets(ctx, tp.topic)
-	if err != nil {
-		return 0, fmt.Errorf("start of %s/%d: %w", tp.topic, tp.partition, err)
-	}
-	start, _ := starts.Lookup(tp.topic, tp.partition)
-	return start.Offset, start.Err
 }
 
 // restored starts a partition.
@@ -173,6 +123,7 @@ func (e *engine) restored(ev evRestored) error {
 	p.store.OnFault(e.fail) // at once: what it cannot tell must be neither called nor committed
 	p.offsets.start(p.committed)
 	p.marked = e.firstMark(p.store.Entry(ledger.PartitionKey).UpdatedAt)
+	e.skip(p)
 	p.inherit()
 	e.resume(p)
 	for _, key := range p.store.ParkedKeys() {

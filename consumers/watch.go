@@ -32,7 +32,7 @@ func (e *engine) watch() {
 			continue
 		}
 		for name, t := range topics {
-			if known := e.topicIDs.get(name); t.Err == nil && known != [16]byte{} && known != t.ID {
+			if known := e.identities.of(name); t.Err == nil && known != [16]byte{} && known != t.ID {
 				e.send(evRecreated{name})
 				return
 			}

@@ -67,12 +67,13 @@ func runEngine(ctx context.Context, c Config, kinds deliver.Set) error {
 	defer e.cancel()
 	c.Beat(false)
 	opts := append(c.options(),
-		kgo.OnPartitionsAssigned(e.onAssigned), kgo.OnPartitionsRevoked(e.onRevoked), kgo.OnPartitionsLost(e.onLost))
+		kgo.OnPartitionsAssigned(e.onAssigned), kgo.AdjustFetchOffsetsFn(e.onFetchedOffsets), kgo.OnPartitionsRevoked(e.onRevoked), kgo.OnPartitionsLost(e.onLost))
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		return fmt.Errorf("client of %s: %w", c.Integration.Name, err)
 	}
 	e.cl = cl
+	close(e.made)
 	// A transaction that an earlier life under this name left open is aborted by this, not by its timeout: ledger.Fence cannot
 	// tell it from ours.
 	if _, _, err := cl.ProducerID(ctx); err != nil {

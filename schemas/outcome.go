@@ -194,12 +194,15 @@ type LedgerEntry struct {
 	Corrections  []Corrected       // what persons decided of fields, the newest of each
 	UpdatedAt    time.Time
 	ReadAgain    *ReadAgain // of a partition's own entry (ledger.PartitionKey): the newest replay it took in
-	// CallsBelow is of a partition's own entry: calls of the operations CallsOf may have been made for events below that offset,
-	// without an intent of their own, since CallsSince; 0 for none. Of an order only the first event that is not finished can
-	// have been called.
-	CallsBelow int64
-	CallsSince time.Time
-	CallsOf    []string
+	Calls        *Calls     // of a partition's own entry: of each order the first event that is not finished may have been called; nil for none
+	Skipped      *Calls     // of a partition's own entry: those that another tool moved the group's offset past; nil for none
+}
+
+// Calls is calls that may have been made without an intent of their own.
+type Calls struct {
+	Below int64     // for events below that offset
+	Since time.Time // not before
+	Of    []string  // operations that are called so
 }
 
 // ParkedRecord is an event that waits: the value of parked.<integration>.

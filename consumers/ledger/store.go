@@ -82,7 +82,7 @@ func (s *Store) fetch(key string) *held {
 	}
 	e.Key = key // the value's copy is text, and a key may be any bytes
 	if e.TopicID != s.topicID {
-		e.TopicID, e.Settled, e.CallsBelow = s.topicID, -1, 0 // the event topic was made anew: its offsets say nothing, its event ids do
+		e.TopicID, e.Settled, e.Calls, e.Skipped = s.topicID, -1, nil, nil // the event topic was made anew: its offsets say nothing, its event ids do
 	}
 	return &held{e, 0}
 }
@@ -214,7 +214,7 @@ func Prune(e *schemas.LedgerEntry, before time.Time) *schemas.LedgerEntry {
 }
 
 // PartitionKey stands for an order in the entry that is the partition's own: up to where everything was settled at some
-// time (Settled), below where calls may have been made (CallsBelow), and the newest replay that it took in.
+// time (Settled), which calls may have been made (Calls, Skipped), and the newest replay that it took in.
 const PartitionKey = "\x00partition"
 
 // EntryKey is the record key of an entry. Orders stand under their ID, as design and tools expect; the keys of other event
