@@ -36,7 +36,7 @@ func ping(t *testing.T, address string, opts []kgo.Opt) error {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	return connect.Explain(client.Ping(ctx))
 }

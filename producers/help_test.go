@@ -146,7 +146,7 @@ func (r *rig) records(topic string) []*kgo.Record {
 	}
 	c := r.kafka.Client(r.t, kgo.ConsumeTopics(full), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	defer cancel()
 	var out []*kgo.Record
 	for int64(len(out)) < left && ctx.Err() == nil {

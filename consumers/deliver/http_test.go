@@ -268,7 +268,7 @@ func TestTransport(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			in := load(t, tt.address, keyed)
-			limit := 20 * time.Second
+			limit := time.Minute
 			if strings.Contains(tt.detail, "timeout") {
 				limit = time.Second
 			}

@@ -85,7 +85,7 @@ func gone(rec *kgo.Record) *kgo.Record {
 
 func (b *bench) restore() *ledger.Store {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
 	defer cancel()
 	s, err := ledger.Restore(ctx, b.src)
 	if err != nil {

@@ -134,7 +134,7 @@ func (b *bench) followIn(database string, now time.Time) *reconcile.View {
 
 func (b *bench) caughtUp(view *reconcile.View) {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.Context(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
 	defer cancel()
 	if err := view.CaughtUp(ctx); err != nil {
 		b.Fatal(err)

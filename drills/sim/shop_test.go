@@ -22,7 +22,7 @@ func drain(t *testing.T, w *World, got chan taken) []taken {
 	var out []taken
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		select {
 		case p := <-got:

@@ -71,7 +71,7 @@ func run(t *testing.T, edgeURL string) *World {
 func call(t *testing.T, w *World, system, method, path, key, body string) (int, string, error) {
 	t.Helper()
 	s := w.System(system)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, s.URL()+path, strings.NewReader(body))
 	if err != nil {
@@ -106,7 +106,7 @@ func want(t *testing.T, w *World, system, method, path, key, body string, status
 // next is the next post of a type that the edge saw.
 func next(t *testing.T, got chan taken, eventType string) taken {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		select {
 		case p := <-got:

@@ -23,7 +23,7 @@ import (
 
 const (
 	cleanupTimeout    = 30 * time.Second // of the removal of what a test made on a real cluster
-	eventuallyTimeout = 30 * time.Second // a loaded machine with the race detector is slow
+	eventuallyTimeout = time.Minute      // a loaded machine with the race detector is slow
 )
 
 // Kafka is a broker with its registry, for one test.

@@ -154,7 +154,7 @@ func (g *ground) events() []*schemas.Event {
 	end, _ := ends.Lookup(topic, 0)
 	g.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}})
 	defer g.client.PurgeTopicsFromConsuming(topic)
-	ctx, cancel := context.WithTimeout(g.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(g.t.Context(), time.Minute)
 	defer cancel()
 	var out []*schemas.Event
 	for int64(len(out)) < end.Offset && ctx.Err() == nil {
