@@ -73,16 +73,12 @@ func (e *engine) mayIntend(now time.Time) bool {
 	return e.intents < e.in.InFlight+2*e.flow
 }
 
-// unrepeatable says why a call of unknown effect may not be made again; empty when it may, or when there was none.
+// unrepeatable says why the item's call may not be made again; empty when it may, or when there was none of unknown effect.
 func (e *engine) unrepeatable(it *item, now time.Time) string {
-	id := e.in.Idempotency
-	switch {
-	case it.unknown && id.None:
-		return "a call was made and its effect is unknown; " + e.in.Name + " cannot be asked and would do it again"
-	case it.unknown && id.Key != "" && id.Remembers > 0 && now.Add(e.in.Timeout.D()).Sub(it.calledAt) >= id.Remembers.D():
-		return fmt.Sprintf("a call was made at %s and its effect is unknown; %s forgets keys after %s and would do it again", it.calledAt.UTC().Format(time.RFC3339), e.in.Name, id.Remembers.D())
+	if !it.unknown {
+		return ""
 	}
-	return ""
+	return rules.Unrepeatable(e.in, it.calledAt, now)
 }
 
 // intend writes the operation's intent, of a call that is made at a time or later; it waits for the transaction that carries it.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,6 +107,11 @@ func TestCallsThatAnotherToolSkipped(t *testing.T) {
 				b.reset("A", 0)
 				b.start()
 			} else {
+				p := b.plan(b.request(nil))
+				plan := map[string]map[string]int{"delivered": {"POST " + strings.TrimPrefix(b.down.URL, "http://") + "/things": 2}, "parked/unknown": {"parked/unknown": 2}}
+				if diff := cmp.Diff(plan[tt.kind], count(slices.Concat(p.Calls, p.Others))); diff != "" {
+					t.Errorf("planned (-want +got):\n%s", diff)
+				}
 				b.order("A", schemas.Command{Kind: schemas.Reread, From: 0, To: 2})
 			}
 			want := []string{"o1=delivered", "a1=" + tt.kind, "a2=" + tt.kind}
@@ -113,6 +119,25 @@ func TestCallsThatAnotherToolSkipped(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestAPlanKnowsWhatADeadWorkerIntended: a replay of an event that it may have called, and that an offset was reset past, leaves the
+// call to a person, and says so before.
+func TestAPlanKnowsWhatADeadWorkerIntended(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, none)
+	b.publish(event("a1", schemas.OrderCreated, "A", 1))
+	b.left("A", "a1", "do")
+	b.reset("A", 1)
+	p := b.plan(b.request(nil))
+	if diff := cmp.Diff(map[string]int{"parked/unknown": 1}, count(slices.Concat(p.Calls, p.Others))); diff != "" {
+		t.Errorf("planned (-want +got):\n%s", diff)
+	}
+	b.start()
+	b.order("A", schemas.Command{Kind: schemas.Reread, From: 0, To: 1})
+	if diff := cmp.Diff([]string{"a1=parked/unknown"}, kinds(b.wait(1))); diff != "" {
+		t.Error(diff)
 	}
 }
 

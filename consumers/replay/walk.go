@@ -156,8 +156,29 @@ func (w *walk) decideAll() {
 				}
 			}
 		}
-		w.settle(n, entry, rules.Decide(w.Integration, w.owners, f))
+		d := rules.Decide(w.Integration, w.owners, f)
+		if d.Action == rules.Call && n.again == nil {
+			if at, may := w.mayHaveCalled(n, entry, d.Route); may {
+				if why := rules.Unrepeatable(w.Integration, at, w.now); why != "" {
+					d = rules.Decision{Action: rules.Hold, Reason: schemas.ReasonUnknown, Detail: why}
+				}
+			}
+		}
+		w.settle(n, entry, d)
 	}
+}
+
+// mayHaveCalled tells since when a worker that died may have made the call of an event that nobody has handled.
+func (w *walk) mayHaveCalled(n pending, entry *schemas.LedgerEntry, route *topology.Route) (at time.Time, may bool) {
+	if s := w.store.Entry(ledger.PartitionKey).Skipped; s != nil && n.offset < s.Below && slices.Contains(s.Of, route.Operation) {
+		at, may = s.Since, true
+	}
+	for _, op := range entry.Operations {
+		if op.State == schemas.OpIntent && op.Name == route.Operation && (op.EventID == n.ev.ID || route.Once) {
+			at, may = op.At, true
+		}
+	}
+	return at, may
 }
 
 // entry is what is known of an event's order, with what the event tells.
