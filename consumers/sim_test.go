@@ -123,6 +123,9 @@ type sim struct {
 	log      []string // what was done, for a run that fails
 
 	decisions map[decided][]schemas.CommandKind
+	placed    map[place]*schemas.Event // where each event stands, of no integration
+	moved     map[string]bool          // integrations whose offsets a tool moved
+	skipped   map[place]bool           // what it moved them past
 
 	mu       sync.Mutex
 	outcomes []*schemas.Outcome
@@ -131,7 +134,8 @@ type sim struct {
 
 // newSim makes a run's cluster and follows its outcomes; end closes everything, inside the bubble.
 func newSim(t *testing.T, seed uint64) (s *sim, ctx context.Context, end func()) {
-	s = &sim{T: t, seed: seed, rng: newRand(seed, 3), registry: schemas.NewMemoryRegistry(), worlds: map[string]*world{}, events: map[schemas.EventID]*schemas.Event{}, read: map[int32]int64{}, decisions: map[decided][]schemas.CommandKind{}}
+	s = &sim{T: t, seed: seed, rng: newRand(seed, 3), registry: schemas.NewMemoryRegistry(), worlds: map[string]*world{}, events: map[schemas.EventID]*schemas.Event{}, read: map[int32]int64{}, decisions: map[decided][]schemas.CommandKind{},
+		placed: map[place]*schemas.Event{}, moved: map[string]bool{}, skipped: map[place]bool{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.setup(ctx)
 	var wg sync.WaitGroup
@@ -156,6 +160,7 @@ func simulate(t *testing.T, seed uint64) {
 	s.faults(ctx)
 	<-published
 	s.settle(ctx)
+	s.readAll(ctx)
 	s.decideAll(ctx)
 	s.stopAll()
 	s.check(ctx)

@@ -41,7 +41,9 @@ func (s *sim) publish(ctx context.Context) {
 		pause(ctx, d.at-time.Since(start))
 		value, err := s.serde.EncodeEvent(ctx, "orders-value", d.ev)
 		s.must(err)
-		s.must(s.client.ProduceSync(ctx, &kgo.Record{Topic: "orders", Key: []byte(d.ev.Subject), Value: value, Headers: schemas.EventHeaders(d.ev, "")}).FirstErr())
+		rec, err := s.client.ProduceSync(ctx, &kgo.Record{Topic: "orders", Key: []byte(d.ev.Subject), Value: value, Headers: schemas.EventHeaders(d.ev, "")}).First()
+		s.must(err)
+		s.placed[place{partition: rec.Partition, offset: rec.Offset}] = d.ev
 	}
 }
 
@@ -117,6 +119,8 @@ func (s *sim) faults(ctx context.Context) {
 		case n < 20:
 			s.note("leaders move")
 			s.cluster.ShufflePartitionLeaders()
+		case n == 20 && s.tools():
+			s.move(ctx, in)
 		default:
 			s.decideOne(ctx)
 		}
