@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/s2"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/binaryandbeyond/seam/consumers/reconcile"
@@ -188,43 +187,10 @@ func (w *whole) keys() *sealing.Ring {
 // records is every record of the topics whose names pass.
 func (w *whole) records(pass func(topic string) bool) []*kgo.Record {
 	w.Helper()
-	adm := kadm.NewClient(w.kafka.Client(w))
-	ends, err := adm.ListEndOffsets(w.Context())
-	if err != nil {
-		w.Fatal(err)
-	}
-	left, at := map[string]map[int32]int64{}, map[string]map[int32]kgo.Offset{}
-	n := 0
-	ends.Each(func(o kadm.ListedOffset) {
-		if name, ours := strings.CutPrefix(o.Topic, w.topo.Prefix); !ours || !pass(name) || o.Offset == 0 {
-			return
-		}
-		if left[o.Topic] == nil {
-			left[o.Topic], at[o.Topic] = map[int32]int64{}, map[int32]kgo.Offset{}
-		}
-		left[o.Topic][o.Partition], at[o.Topic][o.Partition] = o.Offset, kgo.NewOffset().AtStart()
-		n++
+	return w.kafka.Records(w, func(topic string) bool {
+		name, ours := strings.CutPrefix(topic, w.topo.Prefix)
+		return ours && pass(name)
 	})
-	client := w.kafka.Client(w, kgo.ConsumePartitions(at), kgo.KeepControlRecords(), kgo.FetchMaxWait(100*time.Millisecond))
-	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
-	defer cancel()
-	var out []*kgo.Record
-	for n > 0 {
-		fetches := client.PollFetches(ctx)
-		if ctx.Err() != nil {
-			w.Fatalf("%d partitions are not read to their ends", n)
-		}
-		fetches.EachRecord(func(rec *kgo.Record) {
-			if end := left[rec.Topic][rec.Partition]; end > 0 && rec.Offset+1 >= end {
-				left[rec.Topic][rec.Partition] = 0
-				n--
-			}
-			if !rec.Attrs.IsControl() {
-				out = append(out, rec)
-			}
-		})
-	}
-	return out
 }
 
 // personal is every personal text that keys open in the events of an order and a customer, in those parked and in quarantine.

@@ -23,9 +23,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/binaryandbeyond/seam/topology"
 	"github.com/binaryandbeyond/seam/topology/topologytest"
 )
@@ -268,48 +265,18 @@ func (s *secretive) get(address string) []byte {
 // topics reads every record of every topic, and gives what they hold.
 func (s *secretive) topics() []byte {
 	var all []byte
-	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(s.kafka, ",")...), kgo.KeepControlRecords()) // the last records may be the markers of several transactions
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer cl.Close()
-	ends, err := kadm.NewClient(cl).ListEndOffsets(s.t.Context())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	parts, seen := map[string]map[int32]kgo.Offset{}, 0
-	left := map[string]int64{}
-	ends.Each(func(o kadm.ListedOffset) {
-		if o.Offset > 0 {
-			if parts[o.Topic] == nil {
-				parts[o.Topic] = map[int32]kgo.Offset{}
-			}
-			parts[o.Topic][o.Partition] = kgo.NewOffset().AtStart()
-			left[fmt.Sprint(o.Topic, o.Partition)] = o.Offset
+	kafka := topologytest.Kafka{Brokers: strings.Split(s.kafka, ",")}
+	records := kafka.Records(s.t, func(string) bool { return true })
+	for _, r := range records {
+		text := append(append([]byte{}, r.Key...), r.Value...)
+		for _, h := range r.Headers {
+			text = append(text, h.Value...)
 		}
-	})
-	cl.AddConsumePartitions(parts)
-	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
-	defer cancel()
-	for len(left) > 0 && ctx.Err() == nil {
-		cl.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
-			if at := fmt.Sprint(r.Topic, r.Partition); r.Offset >= left[at]-1 {
-				delete(left, at)
-			}
-			if r.Attrs.IsControl() {
-				return
-			}
-			seen++
-			text := append(append([]byte{}, r.Key...), r.Value...)
-			for _, h := range r.Headers {
-				text = append(text, h.Value...)
-			}
-			s.holdsNone(fmt.Sprintf("%s/%d/%d", r.Topic, r.Partition, r.Offset), text)
-			all = append(all, text...)
-		})
+		s.holdsNone(fmt.Sprintf("%s/%d/%d", r.Topic, r.Partition, r.Offset), text)
+		all = append(all, text...)
 	}
-	if len(left) > 0 || seen < 10 {
-		s.t.Errorf("read %d records, and not all of %v", seen, left)
+	if len(records) < 10 {
+		s.t.Errorf("read %d records", len(records))
 	}
 	return all
 }

@@ -234,11 +234,7 @@ func (b *bench) entryOf(order, key string) *schemas.LedgerEntry {
 // reset commits an offset of a group that has no members, as Kafka's own tool does.
 func (b *bench) reset(order string, offset int64) {
 	b.Helper()
-	var to kadm.Offsets
-	to.AddOffset(b.topo.TopicName(schemas.TopicOrders), b.partition(order), offset, -1)
-	if err := kadm.NewClient(b.client).CommitAllOffsets(b.Context(), b.topo.Group("down"), to); err != nil {
-		b.Fatal(err)
-	}
+	b.commit(kadm.Offset{Topic: b.topo.TopicName(schemas.TopicOrders), Partition: b.partition(order), At: offset, LeaderEpoch: -1})
 }
 
 // TestReread: what is finished stays finished, what an offset was reset past is handled, in the order's place, and both are

@@ -169,7 +169,7 @@ func (e *engine) skip(p *partition) {
 
 // inherited tells since when an earlier life may have made an item's call of an operation, without an intent of its own.
 func (p *partition) inherited(it *item, operation string) (since time.Time, may bool) {
-	if s := p.store.Entry(ledger.PartitionKey).Skipped; s != nil && it.parked == nil && it.rec.Offset < s.Below && slices.Contains(s.Of, operation) {
+	if s := p.store.Entry(ledger.PartitionKey).Skipped; it.parked == nil && s.Has(it.rec.Offset, operation) {
 		since, may = s.Since, true
 	}
 	if d := &p.doubt; it.doubted && slices.Contains(d.of, operation) && (!may || d.since.Before(since)) {

@@ -1,7 +1,6 @@
 package consumers_test
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -32,8 +31,7 @@ func (b *bench) topicID(topic string) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	id := topics[topic].ID
-	return base64.RawURLEncoding.EncodeToString(id[:])
+	return ledger.TopicID(topics[topic].ID)
 }
 
 // partition is where the producer put an order's events.

@@ -2,7 +2,6 @@ package consumers
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/binaryandbeyond/seam/consumers/ledger"
 )
 
 // identities is Kafka's ids of the cluster and of the input topics: requests that carry them, entries of the ledger and the marks
@@ -40,9 +41,6 @@ func (i *identities) learn(cluster, topic string, id [16]byte) error {
 	return nil
 }
 
-// topicIDText is a topic's id as the ledger and the marks of commits have it.
-func topicIDText(id [16]byte) string { return base64.RawURLEncoding.EncodeToString(id[:]) }
-
 // markPrefix begins the metadata of every offset that a worker commits. Tools leave it out, or keep that of another offset.
 const markPrefix = "seam/1"
 
@@ -50,7 +48,7 @@ const markPrefix = "seam/1"
 func (i *identities) mark(topic string, offset int64) string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return strings.Join([]string{markPrefix, i.cluster, topicIDText(i.topics[topic]), strconv.FormatInt(offset, 10)}, " ")
+	return strings.Join([]string{markPrefix, i.cluster, ledger.TopicID(i.topics[topic]), strconv.FormatInt(offset, 10)}, " ")
 }
 
 // deleted tells of a committed offset that it is of a topic of that name which was deleted since: Kafka forgets such offsets, but
@@ -61,7 +59,7 @@ func (i *identities) deleted(o kadm.Offset) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	id, known := i.topics[o.Topic]
-	return known && len(f) == 4 && f[0] == markPrefix && f[1] == i.cluster && f[2] != topicIDText(id)
+	return known && len(f) == 4 && f[0] == markPrefix && f[1] == i.cluster && f[2] != ledger.TopicID(id)
 }
 
 // identify asks the cluster for its id and the topic's.

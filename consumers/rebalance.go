@@ -94,7 +94,7 @@ func (e *engine) restore(p *partition) (*ledger.Store, error) {
 	}
 	store, err := ledger.Restore(p.ctx, ledger.Source{Options: e.Options, Group: e.Topology.Group(e.in.Name), Serde: e.Serde,
 		Ledger: e.Topology.Ledger(e.in.Name), Parked: e.Topology.Parked(e.in.Name), Topic: p.name,
-		TopicID: topicIDText(e.identities.of(p.tp.topic)), Partition: p.tp.partition, Disk: e.Ledger, Window: e.in.DedupWindow.D(), Logger: e.log})
+		TopicID: ledger.TopicID(e.identities.of(p.tp.topic)), Partition: p.tp.partition, Disk: e.Ledger, Window: e.in.DedupWindow.D(), Logger: e.log})
 	if err != nil {
 		return nil, err
 	}

@@ -90,26 +90,10 @@ func TestRefusedOffsetsAreCommittedAgain(t *testing.T) {
 	b.rewind()
 	fault := b.kafka.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.IllegalGeneration, Count: 3})
 	b.start()
-	b.untilCommitted("A", 1)
+	b.commits("A", 1)
 	if fault.Hits() != 3 {
 		t.Errorf("%d commits were refused: nothing was proved", fault.Hits())
 	}
-}
-
-// untilCommitted waits until the group's offset in the partition of an order is so.
-func (b *bench) untilCommitted(order string, offset int64) {
-	b.Helper()
-	topic := b.topo.TopicName(schemas.TopicOrders)
-	topologytest.Eventually(b.T, fmt.Sprintf("the group is at %d", offset), func() error {
-		offsets, err := kadm.NewClient(b.client).FetchOffsets(b.Context(), b.topo.Group("down"))
-		if err != nil {
-			return err
-		}
-		if at, _ := offsets.Lookup(topic, b.partition(order)); at.At != offset {
-			return fmt.Errorf("it is at %d", at.At)
-		}
-		return nil
-	})
 }
 
 // TestStaticMembersSayTheirName in everything that tells who they are: one that is fenced by a namesake must not be heard.
@@ -152,7 +136,7 @@ func TestStaticMembersSayTheirName(t *testing.T) {
 	})
 	b.rewind()
 	b.start(static)
-	b.untilCommitted("A", 1)
+	b.commits("A", 1)
 	got := map[string]bool{}
 	for len(names) > 0 {
 		got[<-names] = true

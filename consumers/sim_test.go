@@ -297,11 +297,17 @@ func (s *sim) alive(in *topology.Integration) []*proc {
 	return out
 }
 
+// stop ends a process as an interrupt does; it may take a while.
+func (s *sim) stop(p *proc) {
+	s.note("stop %s", p.name)
+	p.ended = true
+	p.cancel()
+}
+
 // stopAll ends every process in order.
 func (s *sim) stopAll() {
 	for _, p := range s.alive(nil) {
-		p.ended = true
-		p.cancel()
+		s.stop(p)
 	}
 	for _, p := range s.procs {
 		<-p.done

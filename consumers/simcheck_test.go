@@ -2,7 +2,6 @@ package consumers
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -54,9 +53,8 @@ func (s *sim) check(ctx context.Context) {
 func (s *sim) restore(ctx context.Context, in *topology.Integration, p int32) *ledger.Store {
 	topics, err := s.adm.ListTopics(ctx, "orders")
 	s.must(err)
-	id := topics["orders"].ID
 	store, err := ledger.Restore(ctx, ledger.Source{Options: s.options(s.net.DialContext), Group: s.topo.Group(in.Name), Serde: s.serde, Ledger: s.topo.Ledger(in.Name),
-		Parked: s.topo.Parked(in.Name), Topic: "orders", TopicID: base64.RawURLEncoding.EncodeToString(id[:]), Partition: p})
+		Parked: s.topo.Parked(in.Name), Topic: "orders", TopicID: ledger.TopicID(topics["orders"].ID), Partition: p})
 	s.must(err)
 	return store
 }

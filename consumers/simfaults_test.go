@@ -96,9 +96,7 @@ func (s *sim) faults(ctx context.Context) {
 		case n < 9:
 			s.kill(p)
 		case n < 11:
-			s.note("stop %s", p.name)
-			p.ended = true
-			p.cancel()
+			s.stop(p)
 		case n < 14:
 			if len(procs) < 3 {
 				s.start(in)

@@ -71,9 +71,7 @@ func (s *sim) readAll(ctx context.Context) {
 			continue
 		}
 		for _, p := range s.alive(in) {
-			s.note("stop %s", p.name)
-			p.ended = true
-			p.cancel()
+			s.stop(p)
 			<-p.done
 		}
 		s.rewind(ctx, in)

@@ -1,6 +1,9 @@
 package schemas
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Kind is what became of an event in an integration. Parked is the only kind that is not final.
 type Kind string
@@ -203,6 +206,11 @@ type Calls struct {
 	Below int64     // for events below that offset
 	Since time.Time // not before
 	Of    []string  // operations that are called so
+}
+
+// Has tells whether a call of an operation may have been made for the event at an offset; nil has none.
+func (c *Calls) Has(offset int64, operation string) bool {
+	return c != nil && offset < c.Below && slices.Contains(c.Of, operation)
 }
 
 // ParkedRecord is an event that waits: the value of parked.<integration>.

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -177,8 +176,7 @@ func resume(ctx context.Context, cl *kgo.Client, src Source, from, left map[stri
 	if err != nil {
 		return nil, err
 	}
-	raw := topics[src.Ledger].ID
-	id := base64.RawURLEncoding.EncodeToString(raw[:])
+	id := TopicID(topics[src.Ledger].ID)
 	s, known, err := src.Disk.shelf(src.Ledger, src.Topic, src.Partition, src.Window)
 	if err != nil {
 		return nil, fmt.Errorf("local ledger store: %w", err)

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
@@ -216,6 +217,9 @@ func Prune(e *schemas.LedgerEntry, before time.Time) *schemas.LedgerEntry {
 // PartitionKey stands for an order in the entry that is the partition's own: up to where everything was settled at some
 // time (Settled), which calls may have been made (Calls, Skipped), and the newest replay that it took in.
 const PartitionKey = "\x00partition"
+
+// TopicID is Kafka's id of a topic as entries have it.
+func TopicID(id [16]byte) string { return base64.RawURLEncoding.EncodeToString(id[:]) }
 
 // EntryKey is the record key of an entry. Orders stand under their ID, as design and tools expect; the keys of other event
 // topics, which share the ledger, are told apart by their topic.

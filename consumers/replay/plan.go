@@ -3,7 +3,6 @@ package replay
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -146,10 +145,8 @@ func New(ctx context.Context, r Request) (*Plan, error) {
 			p.Partitions = append(p.Partitions, Partition{Topic: name, Partition: s.Partition, From: s.To, To: s.To})
 			continue
 		}
-		raw := ids[s.Topic]
-		id := base64.RawURLEncoding.EncodeToString(raw[:])
 		store, err := ledger.Read(ctx, ledger.Source{Options: r.Options, Group: p.Group, Serde: r.Serde, Ledger: r.Topology.Ledger(in.Name), Parked: r.Topology.Parked(in.Name),
-			Topic: name, TopicID: id, Partition: s.Partition})
+			Topic: name, TopicID: ledger.TopicID(ids[s.Topic]), Partition: s.Partition})
 		if err != nil {
 			return nil, err
 		}

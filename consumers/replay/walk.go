@@ -170,7 +170,7 @@ func (w *walk) decideAll() {
 
 // mayHaveCalled tells since when a worker that died may have made the call of an event that nobody has handled.
 func (w *walk) mayHaveCalled(n pending, entry *schemas.LedgerEntry, route *topology.Route) (at time.Time, may bool) {
-	if s := w.store.Entry(ledger.PartitionKey).Skipped; s != nil && n.offset < s.Below && slices.Contains(s.Of, route.Operation) {
+	if s := w.store.Entry(ledger.PartitionKey).Skipped; s.Has(n.offset, route.Operation) {
 		at, may = s.Since, true
 	}
 	for _, op := range entry.Operations {
